@@ -1,0 +1,22 @@
+/* What one step costs: operations by class and values moved. */
+#ifndef PRNN_COST_H
+#define PRNN_COST_H
+
+#include "ir.h"
+
+struct cost {
+    uint32_t transcendentals; /* SFU and CALL operations of one evaluation */
+    uint32_t divisions;
+    uint32_t flops; /* an fma counts two, every other arithmetic operation one */
+    uint32_t operations;
+    uint32_t values_read, values_written; /* per element: scalars of sequence tensors */
+    uint32_t evaluations;                 /* runs of the cell that the default strategy makes */
+};
+
+/* Forward: the step and outputs. Sequential evaluation counts 1; an affine cell in parallel 2, another 3. */
+void cost_forward(struct cost *out, const struct ir *ir, bool is_affine);
+/* Backward: recomputed step, scanned Jacobian, adjoint. Reads inputs, states before the step and
+ * the gradients of the outputs; writes the gradients of inputs. */
+void cost_backward(struct cost *out, const struct ir *ir);
+
+#endif

@@ -1,0 +1,20 @@
+/* Clean-up passes. Both rebuild the array in place and keep every out. */
+#ifndef PRNN_CLEAN_H
+#define PRNN_CLEAN_H
+
+#include "ir.h"
+
+/* Remove what no out reaches. */
+void ir_remove_dead(struct ir *ir);
+
+/* Decide where a multiply-add is fused: an add or subtract of a product that nothing else uses
+ * becomes FMA. Only instructions from 'first' on are changed, so that a pass over the step, then one over
+ * the derivatives, leaves the step the same in every function: one meaning of the step in every
+ * kernel. The product's other uses are counted over the whole array. Instruction indices change;
+ * returns the number of instructions afterwards. */
+uint32_t ir_contract(struct ir *ir, uint32_t first);
+
+/* Put the instructions in an order with few live values (registers), operands first. Deterministic. */
+void ir_schedule(struct ir *ir);
+
+#endif
