@@ -1,0 +1,60 @@
+/* All parts of a kernel text, in order: constants, contract, prelude, mathematics, emitted half,
+ * skeletons. */
+#ifndef PRNN_ASSEMBLE_H
+#define PRNN_ASSEMBLE_H
+
+#include "emit.h"
+
+enum assemble_kernel {
+    ASSEMBLE_CPU,           /* one text: forward, backward and the table of entries */
+    ASSEMBLE_FORWARD,       /* CUDA: prnn_forward */
+    ASSEMBLE_BACKWARD,      /* CUDA: prnn_backward, prnn_reduce */
+    ASSEMBLE_DECODE,        /* CUDA: prnn_step */
+    ASSEMBLE_SCAN,          /* CUDA: prnn_scan; no cell */
+    ASSEMBLE_KERNEL_COUNT
+};
+
+enum assemble_target { ASSEMBLE_CUDA, ASSEMBLE_HOST, ASSEMBLE_SHIM };
+enum assemble_storage { ASSEMBLE_F32, ASSEMBLE_F64, ASSEMBLE_BF16, ASSEMBLE_F16 };
+enum assemble_mode { ASSEMBLE_ACCURATE, ASSEMBLE_FAST, ASSEMBLE_STRICT };
+
+/* The shape of a kernel; see docs/kernels.md. All 0 for the CPU. */
+struct strategy {
+    uint32_t lanes;       /* threads across channels: 4, 8, 16, 32, ... */
+    uint32_t vc;          /* channels of a thread: 1 or 2 */
+    uint32_t tile_chunks; /* W */
+    uint32_t chunk;       /* S */
+    uint32_t stages;      /* of the ring, at least 2 */
+    uint32_t cluster;     /* thread blocks that share a tile */
+};
+
+struct assemble_options {
+    enum assemble_kernel kernel;
+    enum assemble_target target;
+    enum assemble_storage storage;
+    enum assemble_mode mode;
+    struct strategy strategy;
+    uint32_t state_written, state_gradient; /* bit i: PRNN_STATE_WRITTEN, PRNN_STATE_GRADIENT */
+    bool has_resets;
+    uint32_t scan_block; /* ASSEMBLE_SCAN: states of the given Jacobians, 1 to 4 */
+    bool scan_is_diagonal;
+};
+
+struct assembled {
+    const char *text; /* in the arena of 'out' */
+    size_t length;
+    const char *entry;      /* name of the kernel, carries a hash of the text's inputs */
+    uint32_t threads;       /* of a thread block */
+    uint32_t shared_bytes;  /* dynamic shared memory */
+    uint32_t block_channels; /* channels of one thread block: lanes * vc */
+    uint64_t half_hash;     /* FNV-1a of the emitted half */
+};
+
+/* NULL, or what makes the combination meaningless or too large. 'ir' is NULL for ASSEMBLE_SCAN. */
+const char *assemble(struct assembled *out, const struct ir *ir, const struct structure *structure,
+                     const struct assemble_options *options, struct arena *arena);
+
+/* Shared memory of a strategy without making the text: the cost model asks this often. */
+uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options);
+
+#endif
