@@ -12,12 +12,15 @@ struct structure_block {
     uint32_t count;
     uint32_t state[LIMIT_STATES]; /* in order of declaration */
     bool is_affine; /* in its own states, those of earlier blocks taken as known */
-    bool is_readout; /* one state that nothing reads back, not even itself: evaluated once after the solve */
+    /* One state that no next and no output reads, not even its own: evaluated once after the solve. */
+    bool is_readout;
 };
 
 struct structure {
     uint32_t states;
-    state_set depends[LIMIT_STATES];   /* next i on state j: the pattern of the Jacobian */
+    /* The value of next i on state j, also through a condition: what the order of blocks needs. The
+     * Jacobian's pattern is within it (an entry that it claims may lack an out jac.i.j). */
+    state_set depends[LIMIT_STATES];
     state_set nonlinear[LIMIT_STATES]; /* ... nonlinearly */
     state_set closed[LIMIT_STATES];    /* pattern closed under products, with the diagonal */
     struct structure_block block[LIMIT_STATES]; /* strongly connected components, in solve order */
