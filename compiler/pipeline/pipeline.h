@@ -1,7 +1,7 @@
 /* The ordered list of stages: from the bytes of a .cell file to a unit, the checked and
  * differentiated cell that every plan is made from. architecture.md section 2 has the table.
  *
- * This file has the only setjmp of the compiler: each entry below gives its arena a place to jump
+ * This is the only setjmp of the compiler: each entry below gives its arena a place to jump to
  * to when memory ends, and returns PIPELINE_NOMEM then. After an entry has returned, the arena of
  * its result is read-only: nothing may be allocated from it, since there is no place to jump to.
  * Work on a unit that needs memory goes through pipeline_guard(). */
@@ -62,7 +62,7 @@ struct unit {
     struct sema *sema;
     struct ir *ir;
     struct structure structure;
-    struct range_report ranges; /* ranges.value is indexed by the instructions of the final IR */
+    struct range_report ranges; /* ranges.value is NULL behind PIPELINE_RANGE */
     struct cost forward, backward;
     const struct sema_define *defines; /* a copy of those given */
     uint32_t define_count;
