@@ -1,0 +1,29 @@
+/* Kernel text compiled for the shim and loaded into the test program. */
+#ifndef PRNN_TEXT_LIBRARY_H
+#define PRNN_TEXT_LIBRARY_H
+
+#include <stddef.h>
+
+#include "shim.h"
+
+struct text_library;
+
+/**
+ * Compile 'text' with $CC or cc and load it. The text stays beside the object while the library is
+ * loaded, so that a debugger and the reports' line numbers find it.
+ *
+ * @param      bytes  of the text, without a final NUL
+ * @param      name   of the temporary file, for messages; letters, digits, '-' and '_'
+ * @param      flags  more arguments for the compiler, ended by NULL; or NULL
+ *
+ * @return NULL when it does not compile or load; what the compiler says goes to stderr
+ */
+struct text_library *text_library_load(const char *text, size_t bytes, const char *name,
+                                       const char *const *flags);
+
+/* The kernel of this name, or NULL. */
+shim_kernel *text_library_kernel(const struct text_library *library, const char *name);
+
+void text_library_free(struct text_library *library);
+
+#endif
