@@ -367,6 +367,27 @@ const char *ir_scalar_name(const struct ir *ir, enum ir_role role, uint32_t inde
                         element % decl->cols);
 }
 
+uint32_t ir_kind_count(const struct ir *ir, enum ir_kind kind)
+{
+    switch (kind) {
+    case IR_VALUE:
+        return ir->insn_count;
+    case IR_CONSTANT:
+        return ir->constant_count;
+    case IR_STATE:
+        return ir->states;
+    case IR_INPUT:
+        return ir->inputs;
+    case IR_PARAM:
+        return ir->params;
+    case IR_COTANGENT:
+        return ir->states + ir->outputs;
+    case IR_NONE:
+        break;
+    }
+    return 0;
+}
+
 uint32_t ir_reach(const struct ir *ir, uint32_t mask, uint8_t *live)
 {
     memset(live, 0, ir->insn_count);

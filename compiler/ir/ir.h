@@ -67,15 +67,22 @@ struct ir_insn {
 
 enum ir_role { IR_ROLE_STATE, IR_ROLE_INPUT, IR_ROLE_PARAM, IR_ROLE_OUTPUT };
 
-enum ir_init { IR_INIT_DEFAULT, IR_INIT_ZEROS, IR_INIT_ONES, IR_INIT_CONSTANT, IR_INIT_NORMAL,
-               IR_INIT_UNIFORM };
+enum ir_init {
+    IR_INIT_DEFAULT,
+    IR_INIT_ZEROS,
+    IR_INIT_ONES,
+    IR_INIT_CONSTANT,
+    IR_INIT_NORMAL,
+    IR_INIT_UNIFORM
+};
 
-/* One declared name. Elements are scalars in row-major order: element (i, j) is first + i*cols + j. */
+/* One declared name. Elements are scalars in row-major order: element (i, j) is first + i*cols + j.
+ */
 struct ir_decl {
     const char *name;
     const char *doc; /* the ## comment, or NULL */
     enum ir_role role;
-    uint32_t rank; /* 0 scalar, 1 vector [rows], 2 matrix [rows, cols] */
+    uint32_t rank;       /* 0 scalar, 1 vector [rows], 2 matrix [rows, cols] */
     uint32_t rows, cols; /* 1 where the rank has none */
     uint32_t first, count;
     bool is_shared; /* one value for all channels */
@@ -94,7 +101,8 @@ enum ir_out_kind {
     IR_OUT_OUTPUT,     /* out.k      scalar output k */
     IR_OUT_GUESS,      /* guess.i    first guess of state i */
     IR_OUT_JACOBIAN,   /* jac.i.j    d next.i / d h.j, structurally nonzero only */
-    IR_OUT_ADJACOBIAN, /* adjac.i.j  the same with detach() honoured: what the backward pass scans */
+    IR_OUT_ADJACOBIAN, /* adjac.i.j  the same with detach() honoured: what the backward pass scans
+                        */
     IR_OUT_SOURCE,     /* src.j      (d out / d h.j)^T times the cotangents of the outputs */
     IR_OUT_ADJ_STATE,  /* adj_h.j    cotangent of h.j, from all cotangents */
     IR_OUT_ADJ_INPUT,  /* adj_x.k */
@@ -132,8 +140,9 @@ struct ir {
 
 struct ir *ir_create(struct arena *arena);
 
-/* Builder. All of them fold and share: the same operation on the same operands is one value, and the
- * folding keeps IEEE meaning (x*1 is x; x+0 and 0*x stay). A constant operation is evaluated. */
+/* Builder. All of them fold and share: the same operation on the same operands is one value, and
+ * the folding keeps IEEE meaning (x*1 is x; x+0 and 0*x stay). A constant operation is evaluated.
+ */
 ir_ref ir_constant(struct ir *ir, double value);
 ir_ref ir_make(struct ir *ir, enum ir_op op, ir_ref a, ir_ref b, ir_ref c);
 void ir_add_out(struct ir *ir, enum ir_out_kind kind, uint32_t i, uint32_t j, ir_ref value);

@@ -11,6 +11,9 @@ ir_ref ir_fold(struct ir *ir, enum ir_op op, ir_ref a, ir_ref b, ir_ref c);
 /* What 'op' gives on constants, in double; a condition gives 0 or 1. */
 double ir_fold_eval(enum ir_op op, double a, double b, double c);
 
+/* How many values of a kind there are: indices are below it. */
+uint32_t ir_kind_count(const struct ir *ir, enum ir_kind kind);
+
 /* A new instruction at the end; no folding, no sharing, no limit. */
 ir_ref ir_append(struct ir *ir, enum ir_op op, ir_ref a, ir_ref b, ir_ref c);
 

@@ -23,27 +23,6 @@ struct slots {
     struct ir_program *program;
 };
 
-static uint32_t leaf_room(const struct ir *ir, enum ir_kind kind)
-{
-    switch (kind) {
-    case IR_VALUE:
-        return ir->insn_count;
-    case IR_CONSTANT:
-        return ir->constant_count;
-    case IR_STATE:
-        return ir->states;
-    case IR_INPUT:
-        return ir->inputs;
-    case IR_PARAM:
-        return ir->params;
-    case IR_COTANGENT:
-        return ir->states + ir->outputs;
-    case IR_NONE:
-        break;
-    }
-    return 0;
-}
-
 static void slots_add_leaf(struct slots *slots, const struct ir *ir, ir_ref ref)
 {
     const enum ir_kind kind = ir_kind(ref);
@@ -129,7 +108,7 @@ struct ir_program *ir_program_create(const struct ir *ir, uint32_t mask, struct 
     struct slots slots = {.program = program};
     size_t leaf_max = 0;
     for (int kind = IR_VALUE; kind <= IR_COTANGENT; kind++) {
-        const uint32_t room = leaf_room(ir, (enum ir_kind)kind);
+        const uint32_t room = ir_kind_count(ir, (enum ir_kind)kind);
         slots.of[kind] = arena_array(arena, room, sizeof *slots.of[kind]);
         if (kind != IR_VALUE)
             leaf_max += room;
