@@ -1,0 +1,79 @@
+#include "cost.h"
+
+static void count_operations(struct cost *out, const struct ir *ir, uint32_t mask,
+                             struct arena *arena)
+{
+    uint8_t *live = arena_alloc(arena, ir->insn_count);
+    ir_reach(ir, mask, live);
+    for (uint32_t i = 0; i < ir->insn_count; i++) {
+        const struct ir_insn *insn = &ir->insns[i];
+        const enum ir_cost class = ir_op_cost((enum ir_op)insn->op);
+        if (!live[i] || class == COST_FREE)
+            continue;
+        out->operations++;
+        if (class == COST_SFU || class == COST_CALL)
+            out->transcendentals++;
+        else if (class == COST_DIV)
+            out->divisions++;
+        if (insn->op == IR_FMA)
+            out->flops += 2;
+        else if (insn->type == IR_REAL && (class == COST_ALU || class == COST_DIV))
+            out->flops++;
+    }
+}
+
+/* Scalars of the sequence inputs: one value per channel and step. */
+static uint32_t count_inputs(const struct ir *ir, bool with_gradient_only)
+{
+    uint32_t count = 0;
+    for (uint32_t d = 0; d < ir->decl_count; d++) {
+        const struct ir_decl *decl = &ir->decls[d];
+        if (decl->role == IR_ROLE_INPUT && !decl->is_shared &&
+            !(with_gradient_only && decl->no_gradient))
+            count += decl->count;
+    }
+    return count;
+}
+
+static bool is_state(const struct ir *ir, ir_ref value)
+{
+    for (uint32_t i = 0; i < ir->states; i++)
+        if (ir_find_out(ir, IR_OUT_NEXT, i, 0) == value)
+            return true;
+    return false;
+}
+
+/* Outputs that are not a state's new value. */
+static uint32_t count_extra_outputs(const struct ir *ir)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < ir->outputs; k++)
+        if (!is_state(ir, ir_find_out(ir, IR_OUT_OUTPUT, k, 0)))
+            count++;
+    return count;
+}
+
+/* All states are written, also those that no output names: the backward pass needs them. */
+void cost_forward(struct cost *out, const struct ir *ir, bool is_affine)
+{
+    *out = (struct cost){
+        .values_read = count_inputs(ir, false),
+        .values_written = ir->states + count_extra_outputs(ir),
+        .evaluations = is_affine ? 2 : 3,
+    };
+    count_operations(out, ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_OUTPUT), ir->arena);
+}
+
+void cost_backward(struct cost *out, const struct ir *ir)
+{
+    *out = (struct cost){
+        .values_read = count_inputs(ir, false) + ir->states + ir->outputs,
+        .values_written = count_inputs(ir, true),
+        .evaluations = 1,
+    };
+    count_operations(out, ir,
+                     IR_MASK(IR_OUT_ADJACOBIAN) | IR_MASK(IR_OUT_SOURCE) |
+                         IR_MASK(IR_OUT_ADJ_STATE) | IR_MASK(IR_OUT_ADJ_INPUT) |
+                         IR_MASK(IR_OUT_ADJ_PARAM),
+                     ir->arena);
+}
