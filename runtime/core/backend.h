@@ -3,7 +3,7 @@
 #ifndef PRNN_BACKEND_H
 #define PRNN_BACKEND_H
 
-#include "launch.h"
+#include "launch_args.h"
 
 #include <pararnnc/pararnnc.h>
 

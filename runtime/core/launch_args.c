@@ -1,4 +1,4 @@
-#include "launch.h"
+#include "launch_args.h"
 
 #include <stddef.h>
 

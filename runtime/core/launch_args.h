@@ -1,7 +1,7 @@
 /* The launch argument as the runtime builds it, and where each scalar stands in it.
  * kernels-gen/abi.h fixes the layout with the counts as constants; here they come from the cell. */
-#ifndef PRNN_LAUNCH_H
-#define PRNN_LAUNCH_H
+#ifndef PRNN_LAUNCH_ARGS_H
+#define PRNN_LAUNCH_ARGS_H
 
 #include "abi.h"
 

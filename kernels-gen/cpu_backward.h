@@ -1,0 +1,210 @@
+/* The backward pass on a CPU: from the last step to the first, each step computed again from the
+ * stored state before it.
+ *
+ * Requires  cell_adjoint(); launch.h, cpu_forward.h
+ * Provides  cpu_backward()
+ * Layout    lambda, initial, before [PRNN_STATES][PRNN_CPU_GROUP], sums [PRNN_PARAMS][PRNN_CPU_GROUP]
+ *           reals; 'partial' [PRNN_PARAMS][c1 - c0], then [shared inputs][b1 - b0][seq_len] reals (of
+ *           packed sequences [shared inputs][seq_len])
+ * Launch    any range of sequences and channels; ranges differ in 'partial' */
+
+/* Steps whose parameter gradients are added up before they are added to 'partial': two levels keep
+ * the rounding of long sequences small. A cell with many parameters has no room for it. */
+#define CPU_SEGMENT 64
+#define CPU_HAS_SEGMENTS (PRNN_PARAMS <= 16)
+
+/* Rows of one step. */
+struct cpu_adjoint_rows {
+    const prnn_elem *x[CPU_ROOM(PRNN_INPUTS)];
+    const prnn_real *p[CPU_ROOM(PRNN_PARAMS)];
+    const prnn_elem *gh[PRNN_STATES], *gy[CPU_ROOM(PRNN_OUTPUTS)];
+    const prnn_real *before[PRNN_STATES];
+    prnn_elem *dx[CPU_ROOM(PRNN_INPUTS)];
+    prnn_real *shared[CPU_ROOM(PRNN_INPUTS)]; /* gradient of a shared input, per channel */
+    prnn_real *dp[CPU_ROOM(PRNN_PARAMS)];     /* added to */
+};
+
+/* lambda: gradient of the state after the step; becomes that of the state before it. */
+PRNN_FN void cpu_backward_step(int width, prnn_real (*PRNN_RESTRICT lambda)[PRNN_CPU_GROUP],
+                               const struct cpu_adjoint_rows *row)
+{
+    CPU_SIMD
+    for (int c = 0; c < width; c++) {
+        prnn_real h[PRNN_STATES], x[CPU_ROOM(PRNN_INPUTS)], p[CPU_ROOM(PRNN_PARAMS)];
+        prnn_real cot[PRNN_STATES], gy[CPU_ROOM(PRNN_OUTPUTS)];
+        prnn_real adj_h[PRNN_STATES], adj_x[CPU_ROOM(PRNN_INPUTS)], adj_p[CPU_ROOM(PRNN_PARAMS)];
+        CPU_UNROLL
+        for (int i = 0; i < PRNN_STATES; i++) {
+            h[i] = row->before[i][c];
+            cot[i] = lambda[i][c];
+            if (PRNN_STATE_GRADIENT >> i & 1)
+                cot[i] += (prnn_real)PRNN_TO_REAL(row->gh[i][c]);
+            adj_h[i] = 0;
+        }
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_INPUTS; k++) {
+            x[k] = (prnn_real)PRNN_TO_REAL(row->x[k][cell_input_is_shared(k) ? 0 : c]);
+            adj_x[k] = 0;
+        }
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_PARAMS; k++) {
+            p[k] = row->p[k][cell_param_is_shared(k) ? 0 : c];
+            adj_p[k] = 0;
+        }
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_OUTPUTS; k++)
+            gy[k] = (prnn_real)PRNN_TO_REAL(row->gy[k][c]);
+        cell_adjoint(h, x, p, cot, gy, adj_h, adj_x, adj_p);
+        CPU_UNROLL
+        for (int i = 0; i < PRNN_STATES; i++)
+            lambda[i][c] = adj_h[i];
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_INPUTS; k++)
+            if (cell_input_has_gradient(k)) {
+                if (cell_input_is_shared(k))
+                    row->shared[k][c] = adj_x[k];
+                else
+                    row->dx[k][c] = PRNN_TO_ELEM(adj_x[k]);
+            }
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_PARAMS; k++)
+            if (cell_param_has_gradient(k))
+                row->dp[k][c] += adj_p[k];
+    }
+}
+
+/* The sum of a row, in an order that depends on its width alone. */
+PRNN_FN prnn_real cpu_row_sum(const prnn_real *row, int width)
+{
+    prnn_real lane[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+    for (int c = 0; c < width; c++)
+        lane[c & 7] += row[c];
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+/* Bring the sums of a segment to 'partial'. */
+PRNN_FN void cpu_flush(int width, prnn_real (*sums)[PRNN_CPU_GROUP], prnn_real *partial,
+                       prnn_i64 channels)
+{
+    for (int k = 0; k < PRNN_PARAMS; k++)
+        for (int c = 0; c < width; c++) {
+            partial[k * channels + c] += sums[k][c];
+            sums[k][c] = 0;
+        }
+}
+
+/* 'partial': of this group's first channel; 'shared': of this sequence's first step, rows of the
+ * shared inputs 'shared_stride' apart. */
+static void cpu_backward_group(const struct prnn_launch *launch, const struct place *at,
+                               prnn_i64 c0, int width, prnn_real *partial, prnn_i64 channels,
+                               prnn_real *shared, prnn_i64 shared_stride)
+{
+    prnn_real lambda[PRNN_STATES][PRNN_CPU_GROUP], initial[PRNN_STATES][PRNN_CPU_GROUP];
+    prnn_real before[PRNN_STATES][PRNN_CPU_GROUP], dh0[PRNN_STATES][PRNN_CPU_GROUP];
+    prnn_real shared_row[CPU_ROOM(PRNN_INPUTS)][PRNN_CPU_GROUP];
+    prnn_real sums[CPU_HAS_SEGMENTS ? CPU_ROOM(PRNN_PARAMS) : 1][PRNN_CPU_GROUP];
+    prnn_elem nowhere[PRNN_CPU_GROUP], zeros[PRNN_CPU_GROUP];
+    struct cpu_adjoint_rows row;
+
+    cpu_params(launch, c0, row.p);
+    cpu_initial(launch, at, c0, width, initial);
+    for (int c = 0; c < width; c++)
+        zeros[c] = 0;
+    CPU_UNROLL
+    for (int i = 0; i < PRNN_STATES; i++) {
+        const struct prnn_arg *arg = &launch->arg[PRNN_ARG_GHT + i];
+        const prnn_real *g =
+            arg->base ? (const prnn_real *)arg->base + at->sequence * arg->stride_b + c0 : 0;
+        for (int c = 0; c < width; c++) {
+            lambda[i][c] = g ? g[c] : 0;
+            dh0[i][c] = 0;
+        }
+    }
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_PARAMS; k++) {
+        row.dp[k] = CPU_HAS_SEGMENTS ? sums[k] : partial + k * channels;
+        for (int c = 0; CPU_HAS_SEGMENTS && c < width; c++)
+            sums[k][c] = 0;
+    }
+    for (prnn_i64 t = at->length; t-- > 0;) {
+        int is_initial = t == 0;
+#if PRNN_RESETS
+        is_initial |= place_is_reset(&launch->head, at, t);
+#endif
+        cpu_inputs(launch, at, t, c0, row.x);
+        CPU_UNROLL
+        for (int i = 0; i < PRNN_STATES; i++) {
+            const struct prnn_arg *arg = &launch->arg[PRNN_ARG_H + i];
+            row.gh[i] = cpu_row(&launch->arg[PRNN_ARG_GH + i], at, t, c0, zeros);
+            if (is_initial) {
+                row.before[i] = initial[i];
+                continue;
+            }
+            const prnn_elem *h = (const prnn_elem *)arg->base + place_offset(arg, at, t - 1) + c0;
+#if PRNN_STORAGE >= 32 && PRNN_STORAGE <= 64
+            row.before[i] = h;
+#else
+            CPU_SIMD
+            for (int c = 0; c < width; c++)
+                before[i][c] = (prnn_real)PRNN_TO_REAL(h[c]);
+            row.before[i] = before[i];
+#endif
+        }
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_OUTPUTS; k++)
+            row.gy[k] = cpu_row(&launch->arg[PRNN_ARG_GY + k], at, t, c0, zeros);
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_INPUTS; k++) {
+            row.dx[k] = cpu_row(&launch->arg[PRNN_ARG_DX + k], at, t,
+                                cell_input_is_shared(k) ? 0 : c0, nowhere);
+            row.shared[k] = shared_row[k];
+        }
+        cpu_backward_step(width, lambda, &row);
+        for (int k = 0, index = 0; k < PRNN_INPUTS; k++)
+            if (cell_input_is_shared(k)) {
+                if (cell_input_has_gradient(k))
+                    shared[index * shared_stride + at->first + at->sign * t] +=
+                        cpu_row_sum(shared_row[k], width);
+                index++;
+            }
+        if (CPU_HAS_SEGMENTS && t % CPU_SEGMENT == 0)
+            cpu_flush(width, sums, partial, channels);
+        if (is_initial) {
+            CPU_UNROLL
+            for (int i = 0; i < PRNN_STATES; i++)
+                for (int c = 0; c < width; c++) {
+                    dh0[i][c] += lambda[i][c];
+                    lambda[i][c] = 0;
+                }
+        }
+    }
+    CPU_UNROLL
+    for (int i = 0; i < PRNN_STATES; i++) {
+        const struct prnn_arg *arg = &launch->arg[PRNN_ARG_DH0 + i];
+        if (!arg->base)
+            continue;
+        /* Without steps the final state is the initial one. */
+        prnn_real *d = (prnn_real *)arg->base + at->sequence * arg->stride_b + c0;
+        for (int c = 0; c < width; c++)
+            d[c] = at->length ? dh0[i][c] : lambda[i][c];
+    }
+}
+
+static void cpu_backward(const struct prnn_launch_head *head, prnn_i64 b0, prnn_i64 b1, prnn_i64 c0,
+                         prnn_i64 c1, void *partial)
+{
+    const struct prnn_launch *launch = (const struct prnn_launch *)head;
+    const prnn_i64 channels = c1 - c0;
+    const prnn_i64 rows = head->cu_seqlens ? 1 : b1 - b0;
+    prnn_real *sums = (prnn_real *)partial;
+    prnn_real *shared = sums + PRNN_PARAMS * channels;
+    for (prnn_i64 b = b0; b < b1; b++)
+        for (prnn_i64 c = c0; c < c1; c += PRNN_CPU_GROUP) {
+            const struct place at = place_of(head, b, c);
+            const prnn_i64 left = c1 - c;
+            cpu_backward_group(launch, &at, c, (int)(left < PRNN_CPU_GROUP ? left : PRNN_CPU_GROUP),
+                               sums + (c - c0), channels,
+                               shared + (head->cu_seqlens ? 0 : b - b0) * head->seq_len,
+                               rows * head->seq_len);
+        }
+}

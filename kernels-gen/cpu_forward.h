@@ -1,0 +1,139 @@
+/* The forward solve on a CPU: in order over time, vectorised over a group of neighbouring channels
+ * whose states stay in the first-level cache.
+ *
+ * Requires  cell_step_outputs(), cell_initial(); launch.h
+ * Provides  cpu_forward(), PRNN_CPU_GROUP, CPU_UNROLL, CPU_ROOM
+ * Layout    s_h [PRNN_STATES][PRNN_CPU_GROUP] reals
+ * Launch    any range of sequences and channels; ranges are independent of each other */
+
+/* Loops over the scalars of a cell vanish: vectors of scalars then live in registers. */
+#define CPU_UNROLL _Pragma("GCC unroll 4096")
+#define CPU_SIMD _Pragma("omp simd")
+/* Arrays may not be empty. */
+#define CPU_ROOM(n) ((n) > 0 ? (n) : 1)
+/* Channels of a group: a vector of each scalar of the cell, many times over, in 32 KiB. */
+#define PRNN_CPU_GROUP (PRNN_PARAMS + 4 * PRNN_STATES <= 24 ? 256 : 64)
+
+/* The initial states of a group, as reals. */
+PRNN_FN void cpu_initial(const struct prnn_launch *launch, const struct place *at, prnn_i64 c0,
+                         int width, prnn_real (*s_h)[PRNN_CPU_GROUP])
+{
+    CPU_UNROLL
+    for (int i = 0; i < PRNN_STATES; i++)
+        for (int c = 0; c < width; c++)
+            s_h[i][c] = place_initial(launch, at, i, c0 + c);
+}
+
+/* Where the parameters of a group begin. */
+PRNN_FN void cpu_params(const struct prnn_launch *launch, prnn_i64 c0, const prnn_real **p_row)
+{
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_PARAMS; k++)
+        p_row[k] = (const prnn_real *)launch->arg[PRNN_ARG_P + k].base +
+                   (cell_param_is_shared(k) ? 0 : c0);
+}
+
+/* Where the inputs of a step begin. */
+PRNN_FN void cpu_inputs(const struct prnn_launch *launch, const struct place *at, prnn_i64 t,
+                        prnn_i64 c0, const prnn_elem **x_row)
+{
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_INPUTS; k++) {
+        const struct prnn_arg *arg = &launch->arg[PRNN_ARG_X + k];
+        x_row[k] = (const prnn_elem *)arg->base + place_offset(arg, at, t) +
+                   (cell_input_is_shared(k) ? 0 : c0);
+    }
+}
+
+/* A row to be written, or a place where it does no harm. */
+PRNN_FN prnn_elem *cpu_row(const struct prnn_arg *arg, const struct place *at, prnn_i64 t,
+                           prnn_i64 c0, prnn_elem *nowhere)
+{
+    return arg->base ? (prnn_elem *)arg->base + place_offset(arg, at, t) + c0 : nowhere;
+}
+
+/* One step of a group. Returns 0, or NaN if a state is inf or NaN. */
+PRNN_FN prnn_real cpu_forward_step(int width, prnn_real (*PRNN_RESTRICT s_h)[PRNN_CPU_GROUP],
+                                   const prnn_elem *const *x_row, const prnn_real *const *p_row,
+                                   prnn_elem *const *h_row, prnn_elem *const *y_row)
+{
+    prnn_real poison = 0;
+    _Pragma("omp simd reduction(+ : poison)")
+    for (int c = 0; c < width; c++) {
+        prnn_real h[PRNN_STATES], x[CPU_ROOM(PRNN_INPUTS)], p[CPU_ROOM(PRNN_PARAMS)];
+        prnn_real next[PRNN_STATES], y[CPU_ROOM(PRNN_OUTPUTS)];
+        CPU_UNROLL
+        for (int i = 0; i < PRNN_STATES; i++)
+            h[i] = s_h[i][c];
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_INPUTS; k++)
+            x[k] = (prnn_real)PRNN_TO_REAL(x_row[k][cell_input_is_shared(k) ? 0 : c]);
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_PARAMS; k++)
+            p[k] = p_row[k][cell_param_is_shared(k) ? 0 : c];
+        cell_step_outputs(h, x, p, next, y);
+        CPU_UNROLL
+        for (int i = 0; i < PRNN_STATES; i++) {
+            s_h[i][c] = next[i];
+            poison += next[i] * (prnn_real)0;
+            if (PRNN_STATE_WRITTEN >> i & 1)
+                h_row[i][c] = PRNN_TO_ELEM(next[i]);
+        }
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_OUTPUTS; k++)
+            y_row[k][c] = PRNN_TO_ELEM(y[k]);
+    }
+    return poison;
+}
+
+/* One sequence, one group. */
+static void cpu_forward_group(const struct prnn_launch *launch, const struct place *at, prnn_i64 c0,
+                              int width)
+{
+    prnn_real s_h[PRNN_STATES][PRNN_CPU_GROUP];
+    prnn_elem nowhere[PRNN_CPU_GROUP];
+    const prnn_real *p_row[CPU_ROOM(PRNN_PARAMS)];
+    const prnn_elem *x_row[CPU_ROOM(PRNN_INPUTS)];
+    prnn_elem *h_row[PRNN_STATES], *y_row[CPU_ROOM(PRNN_OUTPUTS)];
+    prnn_real poison = 0;
+
+    cpu_params(launch, c0, p_row);
+    cpu_initial(launch, at, c0, width, s_h);
+    for (prnn_i64 t = 0; t < at->length; t++) {
+#if PRNN_RESETS
+        if (t > 0 && place_is_reset(&launch->head, at, t))
+            cpu_initial(launch, at, c0, width, s_h);
+#endif
+        cpu_inputs(launch, at, t, c0, x_row);
+        CPU_UNROLL
+        for (int i = 0; i < PRNN_STATES; i++)
+            h_row[i] = cpu_row(&launch->arg[PRNN_ARG_H + i], at, t, c0, nowhere);
+        CPU_UNROLL
+        for (int k = 0; k < PRNN_OUTPUTS; k++)
+            y_row[k] = cpu_row(&launch->arg[PRNN_ARG_Y + k], at, t, c0, nowhere);
+        poison += cpu_forward_step(width, s_h, x_row, p_row, h_row, y_row);
+    }
+    CPU_UNROLL
+    for (int i = 0; i < PRNN_STATES; i++) {
+        const struct prnn_arg *arg = &launch->arg[PRNN_ARG_HT + i];
+        if (!arg->base)
+            continue;
+        prnn_real *last = (prnn_real *)arg->base + at->sequence * arg->stride_b + c0;
+        for (int c = 0; c < width; c++)
+            last[c] = s_h[i][c];
+    }
+    if (!(poison == 0) && launch->head.report)
+        __atomic_store_n(&launch->head.report->nonfinite, 1u, __ATOMIC_RELAXED);
+}
+
+static void cpu_forward(const struct prnn_launch_head *head, prnn_i64 b0, prnn_i64 b1, prnn_i64 c0,
+                        prnn_i64 c1)
+{
+    const struct prnn_launch *launch = (const struct prnn_launch *)head;
+    for (prnn_i64 b = b0; b < b1; b++)
+        for (prnn_i64 c = c0; c < c1; c += PRNN_CPU_GROUP) {
+            const struct place at = place_of(head, b, c);
+            const prnn_i64 left = c1 - c;
+            cpu_forward_group(launch, &at, c, (int)(left < PRNN_CPU_GROUP ? left : PRNN_CPU_GROUP));
+        }
+}
