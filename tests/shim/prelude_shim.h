@@ -22,6 +22,7 @@ struct prnn_launch;
 #define PRNN_BID ((prnn_i32)shim_self->bid)
 #define PRNN_UNROLL
 #define PRNN_NO_UNROLL
+#define PRNN_UNROLL_BY(n)
 #define PRNN_RESTRICT __restrict__
 
 /* Shared memory: views of one pool at constant offsets. */
@@ -125,6 +126,10 @@ PRNN_FN unsigned long long prnn_bits_of_f64(double d)
 #define PRNN_SQRT64(x) __builtin_sqrt(x)
 #define PRNN_DIV32(a, b) ((a) / (b))
 #define PRNN_DIV64(a, b) ((a) / (b))
+#define PRNN_ABS32(v) __builtin_fabsf(v)
+#define PRNN_ABS64(v) __builtin_fabs(v)
+#define PRNN_LARGER32(a, b) __builtin_fmaxf(a, b)
+#define PRNN_LARGER64(a, b) __builtin_fmax(a, b)
 
 /* The hardware's approximations: here the rounded function, with its flushing of subnormals. The
  * device may differ in the last bits (tanh: relative 2^-11). */
