@@ -8,14 +8,16 @@
 /* Functions and place. */
 #define PRNN_FN static __device__ __forceinline__
 #define PRNN_CONST_FN static constexpr __device__ __forceinline__
-#define PRNN_KERNEL(name)                                                                          \
-    extern "C" __global__ void __launch_bounds__(PRNN_THREADS)                                     \
+#define PRNN_KERNEL(name, threads)                                                                 \
+    extern "C" __global__ void __launch_bounds__(threads)                                          \
         name(const __grid_constant__ struct prnn_launch prnn_launch_)
 #define PRNN_LAUNCH (&prnn_launch_)
 #define PRNN_TID ((prnn_i32)threadIdx.x)
 #define PRNN_BID ((prnn_i32)blockIdx.x)
 #define PRNN_UNROLL _Pragma("unroll")
 #define PRNN_NO_UNROLL _Pragma("unroll 1")
+#define PRNN_PRAGMA_(text) _Pragma(#text)
+#define PRNN_UNROLL_BY(n) PRNN_PRAGMA_(unroll n)
 #define PRNN_RESTRICT __restrict__
 
 /* Shared memory: views of one pool at constant offsets. */
@@ -110,6 +112,11 @@ PRNN_FN void prnn_stream_store2(unsigned short *p, unsigned short v, unsigned sh
 #define PRNN_SQRT64(x) __dsqrt_rn(x)
 #define PRNN_DIV32(a, b) __fdiv_rn(a, b)
 #define PRNN_DIV64(a, b) __ddiv_rn(a, b)
+#define PRNN_ABS32(v) fabsf(v)
+#define PRNN_ABS64(v) fabs(v)
+/* The larger; a NaN is passed over. */
+#define PRNN_LARGER32(a, b) fmaxf(a, b)
+#define PRNN_LARGER64(a, b) fmax(a, b)
 PRNN_FN float prnn_ex2_approx(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
 PRNN_FN float prnn_rcp_approx(float x) { float y; asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
 PRNN_FN float prnn_tanh_approx(float x) { float y; asm("tanh.approx.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }

@@ -6,6 +6,7 @@
 #define PRNN_CONST_FN PRNN_FN
 #define PRNN_UNROLL _Pragma("GCC unroll 16")
 #define PRNN_NO_UNROLL
+#define PRNN_UNROLL_BY(n)
 #define PRNN_RESTRICT __restrict__
 #define PRNN_EXPORT __attribute__((visibility("default")))
 

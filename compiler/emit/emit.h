@@ -13,9 +13,9 @@ struct emit_options {
 };
 
 /* 'ir' is complete and clean: next, out, guess, jac, adjac, src, adj_*. The same cell gives the same
- * bytes, whatever its names. */
-void emit_half(struct textbuf *out, const struct ir *ir, const struct structure *structure,
-               const struct emit_options *options);
+ * bytes, whatever its names. Returns how many values cell_backmap keeps: PRNN_SAVED of the text. */
+uint32_t emit_half(struct textbuf *out, const struct ir *ir, const struct structure *structure,
+                   const struct emit_options *options);
 
 /* Outputs that are plainly next.i share the trajectory of that state. For scalar output k: the
  * state, or -1 and in *expression its index among the outputs that are expressions. */

@@ -1,0 +1,324 @@
+#include "assemble.h"
+
+#include "embedded.h"
+#include "textcheck.h"
+
+#include <string.h>
+
+/* Files of a text, in order. NULL stands for the emitted half. */
+static const char *const common_files[] = {"storage.h", "math_strict.h", "math_accurate.h",
+                                           "math_fast.h"};
+static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][8] = {
+    [ASSEMBLE_CPU] = {"launch.h", "cpu_forward.h", "cpu_backward.h", "cpu_entries.h"},
+    [ASSEMBLE_FORWARD] = {"launch.h", "affine.h", "ring.h", "report.h", "forward.h"},
+    [ASSEMBLE_BACKWARD] = {"launch.h", "affine.h", "ring.h", "backward.h", "reduce_partials.h"},
+    [ASSEMBLE_DECODE] = {"launch.h", "decode.h"},
+    [ASSEMBLE_SCAN] = {"launch.h", "affine.h", "scan_given.h"},
+};
+static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
+    [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
+    [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",
+};
+
+enum { REPORT_ALIGN = 16, SHARED_MAX = 227 * 1024, THREADS_MAX = 1024 };
+
+/* The kernel's own counts, from the cell or from the block of a given scan. */
+struct counts {
+    uint32_t states, inputs, shared_inputs, params, outputs, gradients, jacobian;
+};
+
+static uint32_t bit_count(uint32_t bits)
+{
+    uint32_t count = 0;
+    for (; bits; bits &= bits - 1)
+        count++;
+    return count;
+}
+
+static struct counts counts_of(const struct ir *ir, const struct assemble_options *o)
+{
+    struct counts n = {0};
+    if (o->kernel == ASSEMBLE_SCAN) {
+        n.states = o->scan_block;
+        n.jacobian = o->scan_is_diagonal ? o->scan_block : o->scan_block * o->scan_block;
+        n.inputs = n.jacobian + n.states;
+        return n;
+    }
+    n.states = ir->states;
+    n.inputs = ir->inputs;
+    n.params = ir->params;
+    n.outputs = emit_expression_count(ir);
+    n.gradients = bit_count(o->state_gradient);
+    for (uint32_t i = 0; i < ir->decl_count; i++)
+        if (ir->decls[i].role == IR_ROLE_INPUT && ir->decls[i].is_shared)
+            n.shared_inputs += ir->decls[i].count;
+    return n;
+}
+
+static uint32_t element_bytes(enum assemble_storage storage)
+{
+    return storage == ASSEMBLE_F64 ? 8 : storage == ASSEMBLE_F32 ? 4 : 2;
+}
+
+/* Shared memory of a kernel: byte offsets of its arrays. */
+struct layout {
+    uint64_t ring, exits, entries, tangents, public_maps, flags, report, bytes;
+};
+
+static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
+{
+    const struct strategy *s = &o->strategy;
+    const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4;
+    const uint64_t channels = (uint64_t)s->lanes * s->vc, w = s->tile_chunks;
+    const bool is_forward = o->kernel == ASSEMBLE_FORWARD;
+    const uint64_t rows = n->inputs - n->shared_inputs +
+                          (is_forward ? 0 : n->states + n->gradients + n->outputs);
+    const uint64_t vector = n->states * channels * real, matrix = n->states * vector;
+    const uint64_t all = w * s->cluster;
+    struct layout at = {0};
+    if (o->kernel == ASSEMBLE_DECODE)
+        return at;
+    if (o->kernel == ASSEMBLE_SCAN) {
+        at.exits = 0;
+        at.entries = at.exits + w * vector;
+        at.tangents = at.entries + vector;
+        at.bytes = at.tangents + w * matrix;
+        return at;
+    }
+    at.exits = (uint64_t)s->stages * w * s->chunk * rows * channels * element_bytes(o->storage);
+    at.exits = (at.exits + 15) / 16 * 16;
+    at.entries = at.exits + (is_forward && all == 1 ? 0 : w * vector);
+    at.tangents = at.entries + (all == 1 ? 0 : is_forward ? w * vector : vector);
+    at.public_maps = at.tangents + (all == 1 ? 0 : w * matrix);
+    const uint64_t fields = is_forward ? 3 * n->states + n->states * n->states
+                                       : n->states + n->states * n->states;
+    at.flags = at.public_maps + (s->cluster == 1 ? 0 : 2 * s->cluster * fields * channels * real);
+    at.report = (at.flags + (s->cluster == 1 ? 0 : 8 * s->cluster) + REPORT_ALIGN - 1) /
+                REPORT_ALIGN * REPORT_ALIGN;
+    at.bytes = at.report + (is_forward && all > 1 ? s->lanes * w * (real + 4) : 0);
+    if (!is_forward && at.bytes < 8 * 32 * real)
+        at.bytes = 8 * 32 * real; /* prnn_reduce */
+    return at;
+}
+
+uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options)
+{
+    const struct counts n = counts_of(ir, options);
+    const uint64_t bytes = layout_of(&n, options).bytes;
+    return bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+}
+
+static const char *refuse(const struct counts *n, const struct assemble_options *o)
+{
+    const struct strategy *s = &o->strategy;
+    if (o->kernel == ASSEMBLE_CPU || o->kernel == ASSEMBLE_DECODE)
+        return NULL;
+    if (!s->lanes || !s->tile_chunks || !s->chunk || !s->cluster || s->vc < 1 || s->vc > 2)
+        return "a strategy needs lanes, chunks, steps and a cluster of at least 1, and 1 or 2 channels a thread";
+    if (s->lanes * s->tile_chunks > THREADS_MAX || s->lanes * s->tile_chunks % 32)
+        return "lanes * chunks must be a multiple of 32 up to 1024";
+    if (o->kernel == ASSEMBLE_SCAN)
+        return NULL;
+    if (s->stages < 2)
+        return "the ring needs at least 2 stages";
+    if (s->lanes * s->vc * element_bytes(o->storage) % 16)
+        return "the channels of a thread block must fill 16 bytes";
+    if (s->cluster > 1 && s->tile_chunks < 2)
+        return "a cluster needs at least 2 chunks in a thread block";
+    if (layout_of(n, o).bytes > SHARED_MAX)
+        return "the strategy needs more than 227 KiB of shared memory";
+    return NULL;
+}
+
+static void add_file(struct textbuf *out, const char *name)
+{
+    for (const struct embedded_text *file = embedded_texts; file->name; file++)
+        if (!strcmp(file->name, name)) {
+            textbuf_printf(out, "// Start of %s\n", name);
+            textbuf_add_n(out, file->text, file->length);
+            return;
+        }
+}
+
+static void define(struct textbuf *out, const char *name, uint64_t value)
+{
+    textbuf_printf(out, "#define PRNN_%s %llu\n", name, (unsigned long long)value);
+}
+
+static void add_ring_rows(struct textbuf *out, const struct counts *n,
+                          const struct assemble_options *o, const struct ir *ir)
+{
+    const bool is_forward = o->kernel == ASSEMBLE_FORWARD;
+    const uint32_t inputs = n->inputs - n->shared_inputs;
+    uint32_t row = 0;
+    textbuf_add(out, "PRNN_CONST_FN int cell_input_row(int k)\n{\n    return ");
+    for (uint32_t k = 0; k < n->inputs; k++) {
+        uint32_t element;
+        if (!ir_decl_of(ir, IR_ROLE_INPUT, k, &element)->is_shared)
+            textbuf_printf(out, "k == %u ? %u : ", k, row++);
+    }
+    textbuf_add(out, "-1;\n}\n\nPRNN_CONST_FN int ring_arg(int row)\n{\n    return ");
+    row = 0;
+    for (uint32_t k = 0; k < n->inputs; k++) {
+        uint32_t element;
+        if (!ir_decl_of(ir, IR_ROLE_INPUT, k, &element)->is_shared)
+            textbuf_printf(out, "row == %u ? PRNN_ARG_X + %u : ", row++, k);
+    }
+    if (!is_forward) {
+        for (uint32_t i = 0; i < n->states; i++)
+            textbuf_printf(out, "row == %u ? PRNN_ARG_H + %u : ", row++, i);
+        for (uint32_t i = 0; i < n->states; i++)
+            if (o->state_gradient >> i & 1)
+                textbuf_printf(out, "row == %u ? PRNN_ARG_GH + %u : ", row++, i);
+        for (uint32_t k = 0; k < n->outputs; k++)
+            textbuf_printf(out, "row == %u ? PRNN_ARG_GY + %u : ", row++, k);
+    }
+    textbuf_add(out, "-1;\n}\n\n");
+    if (is_forward) {
+        textbuf_add(out, "PRNN_CONST_FN int ring_shift(int row)\n{\n    return 0 * row;\n}\n\n");
+        return;
+    }
+    /* The state before a step is the row of the step before. */
+    textbuf_printf(out,
+                   "PRNN_CONST_FN int ring_shift(int row)\n{\n    return row >= %u && row < %u ? -1 "
+                   ": 0;\n}\n\n",
+                   inputs, inputs + n->states);
+    textbuf_add(out, "PRNN_CONST_FN int ring_gradient_row(int i)\n{\n    return ");
+    row = inputs + n->states;
+    for (uint32_t i = 0; i < n->states; i++)
+        if (o->state_gradient >> i & 1)
+            textbuf_printf(out, "i == %u ? %u : ", i, row++);
+    textbuf_add(out, "-1;\n}\n\n");
+}
+
+/* The constant functions of a cell, for Jacobians given in memory. */
+static void add_scan_half(struct textbuf *out, const struct assemble_options *o)
+{
+    const char *pattern = o->scan_is_diagonal ? "i == j" : "1 + 0 * i * j";
+    textbuf_printf(out,
+                   "PRNN_CONST_FN int cell_jac_nonzero(int i, int j)\n{\n    return %s;\n}\n\n"
+                   "PRNN_CONST_FN int cell_closed(int i, int j)\n{\n    return %s;\n}\n\n"
+                   "PRNN_CONST_FN prnn_real cell_initial(int i)\n{\n    return (prnn_real)(0 * "
+                   "i);\n}\n\n"
+                   "PRNN_CONST_FN int cell_input_is_shared(int k)\n{\n    return 0 * k;\n}\n\n"
+                   "PRNN_CONST_FN int cell_param_is_shared(int k)\n{\n    return 0 * k;\n}\n\n"
+                   "PRNN_CONST_FN int cell_input_has_gradient(int k)\n{\n    return 0 * k;\n}\n\n",
+                   pattern, pattern);
+}
+
+static uint64_t fnv1a(const char *text, size_t length)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3u;
+    return hash;
+}
+
+const char *assemble(struct assembled *out, const struct ir *ir, const struct structure *structure,
+                     const struct assemble_options *o, struct arena *arena)
+{
+    const struct strategy *s = &o->strategy;
+    const struct counts n = counts_of(ir, o);
+    const char *wrong = refuse(&n, o);
+    if (wrong)
+        return wrong;
+    const bool is_cpu = o->kernel == ASSEMBLE_CPU;
+    const bool is_backward = o->kernel == ASSEMBLE_BACKWARD || is_cpu;
+    const bool is_f64 = o->storage == ASSEMBLE_F64;
+    const struct layout at = layout_of(&n, o);
+
+    struct textbuf half, text;
+    uint32_t saved = 0;
+    textbuf_init(&half, arena);
+    if (o->kernel == ASSEMBLE_SCAN) {
+        add_scan_half(&half, o);
+    } else {
+        const struct emit_options emit = {.is_f64 = is_f64, .is_backward = is_backward};
+        saved = emit_half(&half, ir, structure, &emit);
+        if (o->kernel == ASSEMBLE_FORWARD || o->kernel == ASSEMBLE_BACKWARD)
+            add_ring_rows(&half, &n, o, ir);
+    }
+    wrong = textcheck(half.text, half.length);
+    if (wrong)
+        return wrong;
+
+    textbuf_init(&text, arena);
+    if (is_f64)
+        textbuf_add(&text, "#define PRNN_REAL_F64\n");
+    define(&text, o->mode == ASSEMBLE_STRICT  ? "MATH_STRICT"
+                  : o->mode == ASSEMBLE_FAST ? "MATH_FAST"
+                                             : "MATH_ACCURATE",
+           1);
+    static const uint32_t storage_code[] = {32, 64, 16, 116};
+    define(&text, "STORAGE", storage_code[o->storage]);
+    define(&text, "STATES", n.states);
+    define(&text, "INPUTS", n.inputs);
+    define(&text, "PARAMS", n.params);
+    define(&text, "OUTPUTS", n.outputs);
+    define(&text, "STATE_WRITTEN", o->state_written);
+    define(&text, "STATE_GRADIENT", o->state_gradient);
+    define(&text, "RESETS", o->has_resets);
+    define(&text, "SAVED", saved);
+    define(&text, "AFFINE", structure && structure->is_affine);
+    textbuf_printf(&text, "#define PRNN_ARGS PRNN_%s_ARGS\n", is_backward ? "BACKWARD" : "FORWARD");
+    if (is_cpu) {
+        define(&text, "CLUSTER", 1);
+        define(&text, "CPU_BACKWARD", 1);
+    } else {
+        const uint32_t threads =
+            o->kernel == ASSEMBLE_DECODE ? 128 : s->lanes * s->tile_chunks;
+        const uint32_t rows = n.inputs - n.shared_inputs;
+        out->threads = threads;
+        define(&text, "THREADS", threads);
+        define(&text, "LANES", s->lanes);
+        define(&text, "VC", s->vc);
+        define(&text, "TILE_CHUNKS", s->tile_chunks);
+        define(&text, "CHUNK", s->chunk);
+        define(&text, "STAGES", s->stages);
+        define(&text, "CLUSTER", o->kernel == ASSEMBLE_DECODE ? 1 : s->cluster);
+        define(&text, "TILE_STEPS", (uint64_t)s->tile_chunks * s->chunk);
+        define(&text, "BLOCK_CHANNELS", (uint64_t)s->lanes * s->vc);
+        define(&text, "UNROLL_STEPS", s->chunk < 4 ? s->chunk ? s->chunk : 1 : 4);
+        /* Only nonlinear cells in single precision gain from a rough first correction. */
+        define(&text, "ROUGH_FIRST",
+               o->mode != ASSEMBLE_STRICT && !is_f64 && structure && !structure->is_affine);
+        define(&text, "RING_ROWS",
+               rows + (o->kernel == ASSEMBLE_BACKWARD ? n.states + n.gradients + n.outputs : 0));
+        define(&text, "ROW_STATES", rows);
+        define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);
+        define(&text, "SCAN_JACOBIANS", n.jacobian);
+        define(&text, "S_RING", at.ring);
+        define(&text, "S_EXIT", at.exits);
+        define(&text, "S_ENTRY", at.entries);
+        define(&text, "S_TANGENT", at.tangents);
+        define(&text, "S_PUBLIC", at.public_maps);
+        define(&text, "S_FLAG", at.flags);
+        define(&text, "S_REPORT", at.report);
+    }
+    const uint64_t half_hash = fnv1a(half.text, half.length);
+    const uint64_t hash = fnv1a(text.text, text.length) ^ half_hash;
+    out->entry = arena_printf(arena, "prnn_%s_%016llx", kernel_names[o->kernel],
+                              (unsigned long long)hash);
+    out->reduce_entry = arena_printf(arena, "prnn_reduce_%016llx", (unsigned long long)hash);
+    textbuf_printf(&text, "#define PRNN_ENTRY %s\n#define PRNN_REDUCE_ENTRY %s\n", out->entry,
+                   out->reduce_entry);
+
+    add_file(&text, "abi.h");
+    if (o->target == ASSEMBLE_SHIM)
+        textbuf_add(&text, "#include \"prelude_shim.h\"\n");
+    else
+        add_file(&text, o->target == ASSEMBLE_CUDA ? "prelude_cuda.h" : "prelude_host.h");
+    for (size_t i = 0; i < sizeof common_files / sizeof *common_files; i++)
+        add_file(&text, common_files[i]);
+    textbuf_add(&text, "// Start of the cell\n");
+    textbuf_add_n(&text, half.text, half.length);
+    for (size_t i = 0; i < 8 && kernel_files[o->kernel][i]; i++)
+        add_file(&text, kernel_files[o->kernel][i]);
+
+    out->text = text.text;
+    out->length = text.length;
+    out->shared_bytes = (uint32_t)at.bytes;
+    out->block_channels = s->lanes * s->vc;
+    out->half_hash = half_hash;
+    return NULL;
+}

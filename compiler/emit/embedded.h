@@ -1,0 +1,15 @@
+/* The files of kernels-gen/ as bytes in the library; embedded.c is made by cmake/EmbedText.cmake. */
+#ifndef PRNN_EMBEDDED_H
+#define PRNN_EMBEDDED_H
+
+#include <stddef.h>
+
+struct embedded_text {
+    const char *name;
+    const char *text;
+    size_t length;
+};
+
+extern const struct embedded_text embedded_texts[]; /* ends with a NULL name */
+
+#endif
