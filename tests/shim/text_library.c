@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "text_library.h"
 
 #include <dlfcn.h>
