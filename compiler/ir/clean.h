@@ -11,8 +11,8 @@ void ir_remove_dead(struct ir *ir);
  * becomes FMA. Of two such products the second operand's fuses; the first keeps its own rounding.
  * Only instructions from 'first' on are changed, so that a pass over the step, then one over the
  * derivatives, leaves the step the same in every function: one meaning of the step in every kernel.
- * The product's other uses are counted over the whole array. Instruction indices change; returns
- * the number of instructions afterwards. */
+ * The product's other uses are counted over the whole array. What no out reaches is removed.
+ * Instruction indices change; returns the number of instructions afterwards. */
 uint32_t ir_contract(struct ir *ir, uint32_t first);
 
 /* Put the instructions in an order with few live values (registers), operands first; what no out

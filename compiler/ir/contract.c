@@ -5,10 +5,11 @@
 /* Which operand of an instruction is a product that fuses into it. */
 enum fused { FUSED_NONE, FUSED_A, FUSED_B };
 
-static void count_uses(const struct ir *ir, uint32_t *uses)
+/* By what is live: a value that nobody reads does not keep a product apart. */
+static void count_uses(const struct ir *ir, const uint8_t *live, uint32_t *uses)
 {
     for (uint32_t i = 0; i < ir->insn_count; i++) {
-        for (unsigned k = 0; k < 3; k++) {
+        for (unsigned k = 0; live[i] && k < 3; k++) {
             const ir_ref ref = ir_operand(&ir->insns[i], k);
             if (ir_kind(ref) == IR_VALUE)
                 uses[ir_index(ref)]++;
@@ -73,8 +74,12 @@ uint32_t ir_contract(struct ir *ir, uint32_t first)
     uint8_t *fused = arena_array(ir->arena, count, sizeof *fused);
     uint8_t *is_absorbed = arena_array(ir->arena, count, sizeof *is_absorbed);
     ir_ref *map = arena_array(ir->arena, count, sizeof *map);
-    count_uses(ir, uses);
+    uint8_t *live = arena_array(ir->arena, count, sizeof *live);
+    ir_reach(ir, UINT32_MAX, live);
+    count_uses(ir, live, uses);
     for (uint32_t i = first; i < count; i++) {
+        if (!live[i])
+            continue;
         fused[i] = (uint8_t)choose(ir, uses, first, i);
         if (fused[i] != FUSED_NONE)
             is_absorbed[ir_index(fused[i] == FUSED_A ? ir->insns[i].a : ir->insns[i].b)] = 1;
@@ -87,7 +92,7 @@ uint32_t ir_contract(struct ir *ir, uint32_t first)
         ir->span = insn->span;
         if (fused[i] != FUSED_NONE)
             map[i] = make_fused(ir, old, insn, (enum fused)fused[i], map);
-        else if (!is_absorbed[i])
+        else if (live[i] && !is_absorbed[i])
             map[i] = ir_share(ir, (enum ir_op)insn->op, renamed(map, insn->a),
                               renamed(map, insn->b), renamed(map, insn->c));
     }
