@@ -1,0 +1,161 @@
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Read by the signal handler, hence global: the temporary file that is being written. */
+static char temporary[4200];
+static volatile sig_atomic_t has_temporary;
+
+static void remove_temporary(int number)
+{
+    if (has_temporary)
+        unlink(temporary);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+void output_prepare(void)
+{
+    /* The descriptor of a closed standard output cannot be written to, so that the loss is seen. */
+    static const int modes[] = {O_RDONLY, O_RDONLY, O_WRONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[fd]) != fd)
+            _exit(3);
+    signal(SIGPIPE, SIG_IGN);
+    static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        struct sigaction action = {.sa_handler = remove_temporary};
+        struct sigaction old;
+        if (!sigaction(endings[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            sigaction(endings[i], &action, NULL);
+    }
+}
+
+/* All bytes, in as many pieces as it takes. */
+static bool write_all(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        const ssize_t written = write(fd, bytes, length);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return false;
+        bytes += written;
+        length -= (size_t)written;
+    }
+    return true;
+}
+
+bool output_text(const char *text, size_t length)
+{
+    if (write_all(STDOUT_FILENO, text, length))
+        return true;
+    output_complain("cannot write to standard output: %s", strerror(errno));
+    return false;
+}
+
+bool output_file(const char *path, const char *bytes, size_t length)
+{
+    if (!strcmp(path, "-"))
+        return output_text(bytes, length);
+    /* A device or a FIFO takes the bytes as they are; renaming over it would replace it. */
+    struct stat target;
+    const bool exists = !stat(path, &target);
+    if (exists && S_ISDIR(target.st_mode)) {
+        output_complain("cannot write '%s': it is a directory", path);
+        return false;
+    }
+    if (exists && !S_ISREG(target.st_mode)) {
+        const int fd = open(path, O_WRONLY | O_CLOEXEC);
+        const bool is_written = fd >= 0 && write_all(fd, bytes, length);
+        if (!is_written)
+            output_complain("cannot write '%s': %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return is_written;
+    }
+    if (exists && access(path, W_OK) < 0) {
+        output_complain("cannot write '%s': %s", path, strerror(errno));
+        return false;
+    }
+    const int size = snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    if (size < 0 || (size_t)size >= sizeof temporary) {
+        output_complain("cannot write '%s': %s", path, strerror(ENAMETOOLONG));
+        return false;
+    }
+    int fault = 0;
+    const int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0) {
+        output_complain("cannot write '%s': %s", path, strerror(errno));
+        return false;
+    }
+    has_temporary = 1;
+    const mode_t mask = umask(0);
+    umask(mask);
+    const mode_t mode = exists ? target.st_mode & 07777 : 0666 & ~mask;
+    if (!write_all(fd, bytes, length) || fchmod(fd, mode) < 0)
+        fault = errno;
+    if (close(fd) < 0 && !fault)
+        fault = errno;
+    if (!fault && rename(temporary, path) < 0)
+        fault = errno;
+    if (fault)
+        unlink(temporary);
+    has_temporary = 0;
+    if (fault)
+        output_complain("cannot write '%s': %s", path, strerror(fault));
+    return !fault;
+}
+
+void output_messages(const char *text, size_t length)
+{
+    output_progress("%s", "");
+    write_all(STDERR_FILENO, text, length);
+}
+
+void output_complain(const char *format, ...)
+{
+    char text[8192];
+    va_list list;
+    va_start(list, format);
+    const int length = vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    output_messages("pararnnc: ", 10);
+    output_messages(text, length < 0                      ? 0
+                          : (size_t)length >= sizeof text ? sizeof text - 1
+                                                          : (size_t)length);
+    output_messages("\n", 1);
+}
+
+bool output_is_coloured(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(no_colour && *no_colour) &&
+           !(terminal && !strcmp(terminal, "dumb"));
+}
+
+void output_progress(const char *format, ...)
+{
+    static bool is_shown;
+    if (!isatty(STDERR_FILENO))
+        return;
+    char text[160];
+    va_list list;
+    va_start(list, format);
+    const int length = vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (is_shown)
+        write_all(STDERR_FILENO, "\r\033[K", 4);
+    is_shown = length > 0;
+    if (is_shown)
+        write_all(STDERR_FILENO, text, strlen(text));
+}

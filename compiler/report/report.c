@@ -1,0 +1,326 @@
+#include "report.h"
+
+#include "formula.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static const char *const role_titles[] = {
+    [IR_ROLE_STATE] = "states",
+    [IR_ROLE_INPUT] = "inputs",
+    [IR_ROLE_PARAM] = "params",
+    [IR_ROLE_OUTPUT] = "outputs",
+};
+
+static const char *state_name(const struct report_subject *s, uint32_t i, struct arena *arena)
+{
+    return ir_scalar_name(s->ir, IR_ROLE_STATE, i, arena);
+}
+
+/* Text. */
+
+static void add_decl(struct textbuf *out, const struct ir_decl *decl)
+{
+    struct textbuf head;
+    textbuf_init(&head, out->arena);
+    textbuf_printf(&head, "  %s", decl->name);
+    if (decl->rank == 1)
+        textbuf_printf(&head, "[%u]", decl->rows);
+    else if (decl->rank == 2)
+        textbuf_printf(&head, "[%u, %u]", decl->rows, decl->cols);
+    if (decl->role == IR_ROLE_STATE && decl->initial != 0) {
+        textbuf_add(&head, " = ");
+        textbuf_add_number(&head, decl->initial);
+    }
+    if (decl->is_shared)
+        textbuf_add(&head, " : shared");
+    if (decl->has_range) {
+        textbuf_add(&head, " in [");
+        textbuf_add_number(&head, decl->lo);
+        textbuf_add(&head, ", ");
+        textbuf_add_number(&head, decl->hi);
+        textbuf_add(&head, "]");
+    }
+    if (decl->no_gradient)
+        textbuf_add(&head, " nograd");
+    if (!decl->doc)
+        textbuf_printf(out, "%s\n", head.text);
+    else
+        textbuf_printf(out, "%-26s  %.*s\n", head.text, (int)strcspn(decl->doc, "\n"), decl->doc);
+}
+
+static void add_declarations(struct textbuf *out, const struct report_subject *s)
+{
+    int role = -1;
+    for (uint32_t i = 0; i < s->ir->decl_count; i++) {
+        const struct ir_decl *decl = &s->ir->decls[i];
+        if ((int)decl->role != role)
+            textbuf_printf(out, "\n%s\n", role_titles[decl->role]);
+        role = (int)decl->role;
+        add_decl(out, decl);
+    }
+}
+
+static void add_equations(struct textbuf *out, const struct report_subject *s)
+{
+    textbuf_add(out, "\nequations\n");
+    for (const struct ast_statement *st = s->ast->statements; st; st = st->next)
+        for (const struct ast_decl *decl = st->decls; decl; decl = decl->next) {
+            const bool is_equation = st->kind == AST_DEFINE || st->kind == AST_UPDATE ||
+                                     st->kind == AST_GUESS ||
+                                     (st->kind == AST_OUTPUT && !decl->is_reference);
+            if (!is_equation)
+                continue;
+            textbuf_printf(out, "  %s%s%s = ", st->kind == AST_GUESS ? "guess " : "", decl->name,
+                           st->kind == AST_UPDATE ? "'" : "");
+            ast_print_expr(decl->value, out);
+            textbuf_add(out, "\n");
+        }
+}
+
+static void add_jacobian(struct textbuf *out, const struct report_subject *s)
+{
+    struct formula f;
+    formula_init(&f, s->ast, s->ir, IR_OUT_JACOBIAN, FORMULA_PLAIN, out->arena);
+    textbuf_add(out, "\njacobian\n");
+    bool is_empty = true;
+    for (uint32_t i = 0; i < s->ir->states; i++)
+        for (uint32_t j = 0; j < s->ir->states; j++) {
+            const ir_ref value = ir_find_out(s->ir, IR_OUT_JACOBIAN, i, j);
+            if (value == IR_REF_NONE)
+                continue;
+            is_empty = false;
+            textbuf_printf(out, "  d%s'/d%s = ", state_name(s, i, out->arena),
+                           state_name(s, j, out->arena));
+            formula_print(out, &f, value);
+            textbuf_add(out, "\n");
+        }
+    if (is_empty)
+        textbuf_add(out, "  zero: no state is read back\n");
+    for (uint32_t i = 0; i < f.shared_count; i++) {
+        textbuf_printf(out, "  %s t%u = ", i ? "    " : "with", i + 1);
+        formula_print_insn(out, &f, f.shared[i]);
+        textbuf_add(out, "\n");
+    }
+}
+
+static void add_pattern(struct textbuf *out, const struct report_subject *s)
+{
+    textbuf_add(out, "\npattern (x nonlinear, a affine, + filled in by products)\n");
+    for (uint32_t i = 0; i < s->ir->states; i++) {
+        textbuf_printf(out, "  %-10s", state_name(s, i, out->arena));
+        for (uint32_t j = 0; j < s->ir->states; j++)
+            textbuf_add(out, s->structure->nonlinear[i] >> j & 1 ? " x"
+                             : s->structure->depends[i] >> j & 1 ? " a"
+                             : s->structure->closed[i] >> j & 1  ? " +"
+                                                                 : " .");
+        textbuf_add(out, "\n");
+    }
+}
+
+static void add_blocks(struct textbuf *out, const struct report_subject *s)
+{
+    textbuf_add(out, "\nblocks, in the order in which they are solved\n");
+    for (uint32_t b = 0; b < s->structure->block_count; b++) {
+        const struct structure_block *block = &s->structure->block[b];
+        textbuf_printf(out, "  %u. ", b + 1);
+        for (uint32_t i = 0; i < block->count; i++)
+            textbuf_printf(out, "%s%s", i ? ", " : "", state_name(s, block->state[i], out->arena));
+        textbuf_add(out, block->is_readout  ? ": read out after the solve\n"
+                         : block->is_affine ? ": affine, one scan and no correction\n"
+                                            : ": nonlinear\n");
+    }
+}
+
+static void add_bound(struct textbuf *out, double bound)
+{
+    if (isfinite(bound))
+        textbuf_add_short(out, bound, 4);
+    else
+        textbuf_add(out, "none");
+}
+
+static void add_ranges(struct textbuf *out, const struct report_subject *s)
+{
+    textbuf_add(out, "\nranges\n");
+    for (uint32_t i = 0; i < s->ir->states; i++) {
+        const struct range *range = &s->ranges->state[i];
+        textbuf_printf(out, "  %-10s", state_name(s, i, out->arena));
+        if (isinf(range->lo) && isinf(range->hi))
+            textbuf_add(out, " not bounded");
+        else {
+            textbuf_add(out, " [");
+            textbuf_add_short(out, range->lo, 6);
+            textbuf_add(out, ", ");
+            textbuf_add_short(out, range->hi, 6);
+            textbuf_add(out, "]");
+        }
+        textbuf_add(out, range->may_be_nan ? ", may be NaN\n" : "\n");
+    }
+    textbuf_add(out, "  contraction ");
+    if (s->ranges->is_contraction) {
+        textbuf_add(out, "proven: |dh'/dh| <= ");
+        add_bound(out, s->ranges->jacobian_bound);
+    } else {
+        textbuf_add(out, "not proven: bound of |dh'/dh| is ");
+        add_bound(out, s->ranges->jacobian_bound);
+        textbuf_printf(out, ", worst row %s'", state_name(s, s->ranges->worst_row, out->arena));
+    }
+    textbuf_printf(out, "\n  16-bit     %s\n",
+                   s->ranges->may_overflow_bf16  ? "f16 and bf16 not proven to hold every state"
+                   : s->ranges->may_overflow_f16 ? "f16 not proven to hold every state; bf16 is"
+                                                 : "every state and output fits f16 and bf16");
+}
+
+static void add_cost(struct textbuf *out, const struct report_subject *s)
+{
+    textbuf_add(out, "\ncost per element           forward  backward\n");
+    const struct {
+        const char *name;
+        uint32_t forward, backward;
+    } rows[] = {
+        {"evaluations of the step", s->forward->evaluations, s->backward->evaluations},
+        {"transcendentals in one", s->forward->transcendentals, s->backward->transcendentals},
+        {"divisions in one", s->forward->divisions, s->backward->divisions},
+        {"flops of one", s->forward->flops, s->backward->flops},
+        {"values read", s->forward->values_read, s->backward->values_read},
+        {"values written", s->forward->values_written, s->backward->values_written},
+        {"bytes moved in f32", 4 * (s->forward->values_read + s->forward->values_written),
+         4 * (s->backward->values_read + s->backward->values_written)},
+        {"bytes moved in 16 bits", 2 * (s->forward->values_read + s->forward->values_written),
+         2 * (s->backward->values_read + s->backward->values_written)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        textbuf_printf(out, "  %-24s %7" PRIu32 "  %8" PRIu32 "\n", rows[i].name, rows[i].forward,
+                       rows[i].backward);
+}
+
+void report_text(struct textbuf *out, const struct report_subject *subject)
+{
+    textbuf_printf(
+        out, "cell %s%s\n", subject->ir->name,
+        subject->structure->is_affine ? ", affine: its Jacobian does not depend on the state" : "");
+    if (subject->ir->doc)
+        textbuf_printf(out, "%s\n", subject->ir->doc);
+    add_declarations(out, subject);
+    add_equations(out, subject);
+    add_jacobian(out, subject);
+    add_pattern(out, subject);
+    add_blocks(out, subject);
+    add_ranges(out, subject);
+    add_cost(out, subject);
+}
+
+/* JSON. */
+
+static void add_scalar_names(struct textbuf *out, const struct report_subject *s, enum ir_role role,
+                             uint32_t count)
+{
+    textbuf_printf(out, "  \"%s\": [", role_titles[role]);
+    for (uint32_t i = 0; i < count; i++) {
+        textbuf_add(out, i ? ", " : "");
+        textbuf_add_json_string(out, ir_scalar_name(s->ir, role, i, out->arena));
+    }
+    textbuf_add(out, "],\n");
+}
+
+static void add_json_decl(struct textbuf *out, const struct ir_decl *decl)
+{
+    static const char *const kinds[] = {"state", "input", "param", "output"};
+    textbuf_add(out, "    {\"name\": ");
+    textbuf_add_json_string(out, decl->name);
+    textbuf_printf(out, ", \"role\": \"%s\", \"shape\": [", kinds[decl->role]);
+    if (decl->rank > 0)
+        textbuf_printf(out, "%u", decl->rows);
+    if (decl->rank > 1)
+        textbuf_printf(out, ", %u", decl->cols);
+    textbuf_printf(out, "], \"shared\": %s, \"gradient\": %s, \"range\": ",
+                   decl->is_shared ? "true" : "false", decl->no_gradient ? "false" : "true");
+    if (decl->has_range) {
+        textbuf_add(out, "[");
+        textbuf_add_json_number(out, decl->lo);
+        textbuf_add(out, ", ");
+        textbuf_add_json_number(out, decl->hi);
+        textbuf_add(out, "]");
+    } else
+        textbuf_add(out, "null");
+    if (decl->role == IR_ROLE_STATE) {
+        textbuf_add(out, ", \"initial\": ");
+        textbuf_add_json_number(out, decl->initial);
+    }
+    textbuf_add(out, ", \"doc\": ");
+    if (decl->doc)
+        textbuf_add_json_string(out, decl->doc);
+    else
+        textbuf_add(out, "null");
+    textbuf_add(out, "}");
+}
+
+static void add_json_cost(struct textbuf *out, const char *name, const struct cost *cost)
+{
+    textbuf_printf(out,
+                   "    \"%s\": {\"evaluations\": %u, \"transcendentals\": %u, \"divisions\": %u, "
+                   "\"flops\": %u, \"values_read\": %u, \"values_written\": %u}",
+                   name, cost->evaluations, cost->transcendentals, cost->divisions, cost->flops,
+                   cost->values_read, cost->values_written);
+}
+
+void report_json(struct textbuf *out, const struct report_subject *subject)
+{
+    const struct report_subject *s = subject;
+    textbuf_add(out, "{\n  \"cell\": ");
+    textbuf_add_json_string(out, s->ir->name);
+    textbuf_add(out, ",\n  \"doc\": ");
+    if (s->ir->doc)
+        textbuf_add_json_string(out, s->ir->doc);
+    else
+        textbuf_add(out, "null");
+    textbuf_add(out, ",\n");
+    add_scalar_names(out, s, IR_ROLE_STATE, s->ir->states);
+    add_scalar_names(out, s, IR_ROLE_INPUT, s->ir->inputs);
+    add_scalar_names(out, s, IR_ROLE_PARAM, s->ir->params);
+    add_scalar_names(out, s, IR_ROLE_OUTPUT, s->ir->outputs);
+    textbuf_add(out, "  \"declarations\": [\n");
+    for (uint32_t i = 0; i < s->ir->decl_count; i++) {
+        add_json_decl(out, &s->ir->decls[i]);
+        textbuf_add(out, i + 1 < s->ir->decl_count ? ",\n" : "\n");
+    }
+    textbuf_printf(out, "  ],\n  \"affine\": %s,\n  \"blocks\": [",
+                   s->structure->is_affine ? "true" : "false");
+    for (uint32_t b = 0; b < s->structure->block_count; b++) {
+        const struct structure_block *block = &s->structure->block[b];
+        textbuf_add(out, b ? ", [" : "[");
+        for (uint32_t i = 0; i < block->count; i++) {
+            textbuf_add(out, i ? ", " : "");
+            textbuf_add_json_string(out, state_name(s, block->state[i], out->arena));
+        }
+        textbuf_add(out, "]");
+    }
+    textbuf_add(out, "],\n  \"jacobian\": [");
+    for (uint32_t i = 0; i < s->ir->states; i++) {
+        textbuf_add(out, i ? ", [" : "[");
+        for (uint32_t j = 0; j < s->ir->states; j++)
+            textbuf_printf(out, "%s%d", j ? ", " : "",
+                           ir_find_out(s->ir, IR_OUT_JACOBIAN, i, j) != IR_REF_NONE);
+        textbuf_add(out, "]");
+    }
+    textbuf_printf(out, "],\n  \"contraction\": {\"proven\": %s, \"bound\": ",
+                   s->ranges->is_contraction ? "true" : "false");
+    textbuf_add_json_number(out, s->ranges->jacobian_bound);
+    textbuf_add(out, "},\n  \"ranges\": {");
+    for (uint32_t i = 0; i < s->ir->states; i++) {
+        textbuf_add(out, i ? ", " : "");
+        textbuf_add_json_string(out, state_name(s, i, out->arena));
+        textbuf_add(out, ": [");
+        textbuf_add_json_number(out, s->ranges->state[i].lo);
+        textbuf_add(out, ", ");
+        textbuf_add_json_number(out, s->ranges->state[i].hi);
+        textbuf_add(out, "]");
+    }
+    textbuf_add(out, "},\n  \"cost\": {\n");
+    add_json_cost(out, "forward", s->forward);
+    textbuf_add(out, ",\n");
+    add_json_cost(out, "backward", s->backward);
+    textbuf_add(out, "\n  }\n}\n");
+}
