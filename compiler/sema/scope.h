@@ -43,7 +43,10 @@ struct symbol {
 
     struct ast_decl *update; /* of a state: h' = ...; */
     struct ast_decl *guess;  /* of a state: guess h = ...; or NULL */
+    uint32_t height;         /* of a function: of its body with all calls inlined */
+    bool is_defined;         /* while resolving: may be read from now on */
     bool is_updated;         /* while resolving: h' may be read from now on */
+    bool is_reported;        /* used too early, and said so */
 
     /* Set by typecheck(). */
     struct ast_shape shape;
@@ -78,5 +81,7 @@ struct symbol *scope_add(struct scope *scope, enum symbol_kind kind, const char 
 const struct symbol *scope_nearest(const struct scope *scope, const char *name);
 /* "state", "input", "definition", ... */
 const char *symbol_kind_name(enum symbol_kind kind);
+/* "a state", "an input", ... */
+const char *symbol_kind_article(enum symbol_kind kind);
 
 #endif
