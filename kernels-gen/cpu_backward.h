@@ -13,8 +13,13 @@
 #define CPU_SEGMENT 64
 #define CPU_HAS_SEGMENTS (PRNN_PARAMS <= 16)
 
+/* Stored states are converted to reals. */
+#define CPU_CONVERTS (PRNN_STORAGE == 16 || PRNN_STORAGE == 116)
+
 /* Rows of one step. */
 struct cpu_adjoint_rows {
+    /* Gradient of the state after the step; becomes that of the state before it. */
+    prnn_real (*lambda)[PRNN_CPU_GROUP];
     const prnn_elem *x[CPU_ROOM(PRNN_INPUTS)];
     const prnn_real *p[CPU_ROOM(PRNN_PARAMS)];
     const prnn_elem *gh[PRNN_STATES], *gy[CPU_ROOM(PRNN_OUTPUTS)];
@@ -24,53 +29,57 @@ struct cpu_adjoint_rows {
     prnn_real *dp[CPU_ROOM(PRNN_PARAMS)];     /* added to */
 };
 
-/* lambda: gradient of the state after the step; becomes that of the state before it. */
-PRNN_FN void cpu_backward_step(int width, prnn_real (*PRNN_RESTRICT lambda)[PRNN_CPU_GROUP],
-                               const struct cpu_adjoint_rows *row)
+/* One step of one channel. */
+PRNN_FN void cpu_backward_channel(const struct cpu_adjoint_rows *row, int c)
 {
-    CPU_SIMD
-    for (int c = 0; c < width; c++) {
-        prnn_real h[PRNN_STATES], x[CPU_ROOM(PRNN_INPUTS)], p[CPU_ROOM(PRNN_PARAMS)];
-        prnn_real cot[PRNN_STATES], gy[CPU_ROOM(PRNN_OUTPUTS)];
-        prnn_real adj_h[PRNN_STATES], adj_x[CPU_ROOM(PRNN_INPUTS)], adj_p[CPU_ROOM(PRNN_PARAMS)];
-        CPU_UNROLL
-        for (int i = 0; i < PRNN_STATES; i++) {
-            h[i] = row->before[i][c];
-            cot[i] = lambda[i][c];
-            if (PRNN_STATE_GRADIENT >> i & 1)
-                cot[i] += (prnn_real)PRNN_TO_REAL(row->gh[i][c]);
-            adj_h[i] = 0;
-        }
-        CPU_UNROLL
-        for (int k = 0; k < PRNN_INPUTS; k++) {
-            x[k] = (prnn_real)PRNN_TO_REAL(row->x[k][cell_input_is_shared(k) ? 0 : c]);
-            adj_x[k] = 0;
-        }
-        CPU_UNROLL
-        for (int k = 0; k < PRNN_PARAMS; k++) {
-            p[k] = row->p[k][cell_param_is_shared(k) ? 0 : c];
-            adj_p[k] = 0;
-        }
-        CPU_UNROLL
-        for (int k = 0; k < PRNN_OUTPUTS; k++)
-            gy[k] = (prnn_real)PRNN_TO_REAL(row->gy[k][c]);
-        cell_adjoint(h, x, p, cot, gy, adj_h, adj_x, adj_p);
-        CPU_UNROLL
-        for (int i = 0; i < PRNN_STATES; i++)
-            lambda[i][c] = adj_h[i];
-        CPU_UNROLL
-        for (int k = 0; k < PRNN_INPUTS; k++)
-            if (cell_input_has_gradient(k)) {
-                if (cell_input_is_shared(k))
-                    row->shared[k][c] = adj_x[k];
-                else
-                    row->dx[k][c] = PRNN_TO_ELEM(adj_x[k]);
-            }
-        CPU_UNROLL
-        for (int k = 0; k < PRNN_PARAMS; k++)
-            if (cell_param_has_gradient(k))
-                row->dp[k][c] += adj_p[k];
+    prnn_real h[PRNN_STATES], x[CPU_ROOM(PRNN_INPUTS)], p[CPU_ROOM(PRNN_PARAMS)];
+    prnn_real cot[PRNN_STATES], gy[CPU_ROOM(PRNN_OUTPUTS)];
+    prnn_real adj_h[PRNN_STATES], adj_x[CPU_ROOM(PRNN_INPUTS)], adj_p[CPU_ROOM(PRNN_PARAMS)];
+    CPU_UNROLL
+    for (int i = 0; i < PRNN_STATES; i++) {
+        h[i] = row->before[i][c];
+        cot[i] = row->lambda[i][c];
+        if (PRNN_STATE_GRADIENT >> i & 1)
+            cot[i] += (prnn_real)PRNN_TO_REAL(row->gh[i][c]);
+        adj_h[i] = 0;
     }
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_INPUTS; k++) {
+        x[k] = (prnn_real)PRNN_TO_REAL(row->x[k][cell_input_is_shared(k) ? 0 : c]);
+        adj_x[k] = 0;
+    }
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_PARAMS; k++) {
+        p[k] = row->p[k][cell_param_is_shared(k) ? 0 : c];
+        adj_p[k] = 0;
+    }
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_OUTPUTS; k++)
+        gy[k] = (prnn_real)PRNN_TO_REAL(row->gy[k][c]);
+    cell_adjoint(h, x, p, cot, gy, adj_h, adj_x, adj_p);
+    CPU_UNROLL
+    for (int i = 0; i < PRNN_STATES; i++)
+        row->lambda[i][c] = adj_h[i];
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_INPUTS; k++)
+        if (cell_input_has_gradient(k)) {
+            if (cell_input_is_shared(k))
+                row->shared[k][c] = adj_x[k];
+            else
+                row->dx[k][c] = PRNN_TO_ELEM(adj_x[k]);
+        }
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_PARAMS; k++)
+        if (cell_param_has_gradient(k))
+            row->dp[k][c] += adj_p[k];
+}
+
+PRNN_FN void cpu_backward_step(const struct cpu_adjoint_rows *rows, int width)
+{
+    const struct cpu_adjoint_rows row = *rows; /* a copy that no store can reach */
+    CPU_SIMD
+    for (int c = 0; c < width; c++)
+        cpu_backward_channel(&row, c);
 }
 
 /* The sum of a row, in an order that depends on its width alone. */
@@ -100,12 +109,16 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
                                prnn_real *shared, prnn_i64 shared_stride)
 {
     prnn_real lambda[PRNN_STATES][PRNN_CPU_GROUP], initial[PRNN_STATES][PRNN_CPU_GROUP];
-    prnn_real before[PRNN_STATES][PRNN_CPU_GROUP], dh0[PRNN_STATES][PRNN_CPU_GROUP];
+    prnn_real dh0[PRNN_STATES][PRNN_CPU_GROUP];
+#if CPU_CONVERTS
+    prnn_real before[PRNN_STATES][PRNN_CPU_GROUP];
+#endif
     prnn_real shared_row[CPU_ROOM(PRNN_INPUTS)][PRNN_CPU_GROUP];
     prnn_real sums[CPU_HAS_SEGMENTS ? CPU_ROOM(PRNN_PARAMS) : 1][PRNN_CPU_GROUP];
     prnn_elem nowhere[PRNN_CPU_GROUP], zeros[PRNN_CPU_GROUP];
     struct cpu_adjoint_rows row;
 
+    row.lambda = lambda;
     cpu_params(launch, c0, row.p);
     cpu_initial(launch, at, c0, width, initial);
     for (int c = 0; c < width; c++)
@@ -141,13 +154,13 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
                 continue;
             }
             const prnn_elem *h = (const prnn_elem *)arg->base + place_offset(arg, at, t - 1) + c0;
-#if PRNN_STORAGE >= 32 && PRNN_STORAGE <= 64
-            row.before[i] = h;
-#else
+#if CPU_CONVERTS
             CPU_SIMD
             for (int c = 0; c < width; c++)
                 before[i][c] = (prnn_real)PRNN_TO_REAL(h[c]);
             row.before[i] = before[i];
+#else
+            row.before[i] = h;
 #endif
         }
         CPU_UNROLL
@@ -159,7 +172,7 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
                                 cell_input_is_shared(k) ? 0 : c0, nowhere);
             row.shared[k] = shared_row[k];
         }
-        cpu_backward_step(width, lambda, &row);
+        cpu_backward_step(&row, width);
         for (int k = 0, index = 0; k < PRNN_INPUTS; k++)
             if (cell_input_is_shared(k)) {
                 if (cell_input_has_gradient(k))

@@ -52,37 +52,51 @@ PRNN_FN prnn_elem *cpu_row(const struct prnn_arg *arg, const struct place *at, p
     return arg->base ? (prnn_elem *)arg->base + place_offset(arg, at, t) + c0 : nowhere;
 }
 
-/* One step of a group. Returns 0, or NaN if a state is inf or NaN. */
-PRNN_FN prnn_real cpu_forward_step(int width, prnn_real (*PRNN_RESTRICT s_h)[PRNN_CPU_GROUP],
-                                   const prnn_elem *const *x_row, const prnn_real *const *p_row,
-                                   prnn_elem *const *h_row, prnn_elem *const *y_row)
+/* Rows of one step. */
+struct cpu_step_rows {
+    prnn_real (*s_h)[PRNN_CPU_GROUP];
+    const prnn_elem *x[CPU_ROOM(PRNN_INPUTS)];
+    const prnn_real *p[CPU_ROOM(PRNN_PARAMS)];
+    prnn_elem *h[PRNN_STATES], *y[CPU_ROOM(PRNN_OUTPUTS)];
+};
+
+/* One step of one channel; returns 0, or NaN if a state is inf or NaN. A function of its own: arrays
+ * that stand in the body of a simd loop itself become memory, not registers (gcc 12). */
+PRNN_FN prnn_real cpu_forward_channel(const struct cpu_step_rows *row, int c)
 {
+    prnn_real h[PRNN_STATES], x[CPU_ROOM(PRNN_INPUTS)], p[CPU_ROOM(PRNN_PARAMS)];
+    prnn_real next[PRNN_STATES], y[CPU_ROOM(PRNN_OUTPUTS)];
+    prnn_real poison = 0;
+    CPU_UNROLL
+    for (int i = 0; i < PRNN_STATES; i++)
+        h[i] = row->s_h[i][c];
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_INPUTS; k++)
+        x[k] = (prnn_real)PRNN_TO_REAL(row->x[k][cell_input_is_shared(k) ? 0 : c]);
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_PARAMS; k++)
+        p[k] = row->p[k][cell_param_is_shared(k) ? 0 : c];
+    cell_step_outputs(h, x, p, next, y);
+    CPU_UNROLL
+    for (int i = 0; i < PRNN_STATES; i++) {
+        row->s_h[i][c] = next[i];
+        poison += next[i] * (prnn_real)0;
+        if (PRNN_STATE_WRITTEN >> i & 1)
+            row->h[i][c] = PRNN_TO_ELEM(next[i]);
+    }
+    CPU_UNROLL
+    for (int k = 0; k < PRNN_OUTPUTS; k++)
+        row->y[k][c] = PRNN_TO_ELEM(y[k]);
+    return poison;
+}
+
+PRNN_FN prnn_real cpu_forward_step(const struct cpu_step_rows *rows, int width)
+{
+    const struct cpu_step_rows row = *rows; /* a copy that no store can reach */
     prnn_real poison = 0;
     _Pragma("omp simd reduction(+ : poison)")
-    for (int c = 0; c < width; c++) {
-        prnn_real h[PRNN_STATES], x[CPU_ROOM(PRNN_INPUTS)], p[CPU_ROOM(PRNN_PARAMS)];
-        prnn_real next[PRNN_STATES], y[CPU_ROOM(PRNN_OUTPUTS)];
-        CPU_UNROLL
-        for (int i = 0; i < PRNN_STATES; i++)
-            h[i] = s_h[i][c];
-        CPU_UNROLL
-        for (int k = 0; k < PRNN_INPUTS; k++)
-            x[k] = (prnn_real)PRNN_TO_REAL(x_row[k][cell_input_is_shared(k) ? 0 : c]);
-        CPU_UNROLL
-        for (int k = 0; k < PRNN_PARAMS; k++)
-            p[k] = p_row[k][cell_param_is_shared(k) ? 0 : c];
-        cell_step_outputs(h, x, p, next, y);
-        CPU_UNROLL
-        for (int i = 0; i < PRNN_STATES; i++) {
-            s_h[i][c] = next[i];
-            poison += next[i] * (prnn_real)0;
-            if (PRNN_STATE_WRITTEN >> i & 1)
-                h_row[i][c] = PRNN_TO_ELEM(next[i]);
-        }
-        CPU_UNROLL
-        for (int k = 0; k < PRNN_OUTPUTS; k++)
-            y_row[k][c] = PRNN_TO_ELEM(y[k]);
-    }
+    for (int c = 0; c < width; c++)
+        poison += cpu_forward_channel(&row, c);
     return poison;
 }
 
@@ -92,26 +106,25 @@ static void cpu_forward_group(const struct prnn_launch *launch, const struct pla
 {
     prnn_real s_h[PRNN_STATES][PRNN_CPU_GROUP];
     prnn_elem nowhere[PRNN_CPU_GROUP];
-    const prnn_real *p_row[CPU_ROOM(PRNN_PARAMS)];
-    const prnn_elem *x_row[CPU_ROOM(PRNN_INPUTS)];
-    prnn_elem *h_row[PRNN_STATES], *y_row[CPU_ROOM(PRNN_OUTPUTS)];
+    struct cpu_step_rows row;
     prnn_real poison = 0;
 
-    cpu_params(launch, c0, p_row);
+    row.s_h = s_h;
+    cpu_params(launch, c0, row.p);
     cpu_initial(launch, at, c0, width, s_h);
     for (prnn_i64 t = 0; t < at->length; t++) {
 #if PRNN_RESETS
         if (t > 0 && place_is_reset(&launch->head, at, t))
             cpu_initial(launch, at, c0, width, s_h);
 #endif
-        cpu_inputs(launch, at, t, c0, x_row);
+        cpu_inputs(launch, at, t, c0, row.x);
         CPU_UNROLL
         for (int i = 0; i < PRNN_STATES; i++)
-            h_row[i] = cpu_row(&launch->arg[PRNN_ARG_H + i], at, t, c0, nowhere);
+            row.h[i] = cpu_row(&launch->arg[PRNN_ARG_H + i], at, t, c0, nowhere);
         CPU_UNROLL
         for (int k = 0; k < PRNN_OUTPUTS; k++)
-            y_row[k] = cpu_row(&launch->arg[PRNN_ARG_Y + k], at, t, c0, nowhere);
-        poison += cpu_forward_step(width, s_h, x_row, p_row, h_row, y_row);
+            row.y[k] = cpu_row(&launch->arg[PRNN_ARG_Y + k], at, t, c0, nowhere);
+        poison += cpu_forward_step(&row, width);
     }
     CPU_UNROLL
     for (int i = 0; i < PRNN_STATES; i++) {
