@@ -59,5 +59,6 @@ uint32_t intern_add(struct intern *table, const char *text, size_t length)
 
 const char *intern_name(struct intern *table, const char *text, size_t length)
 {
-    return table->names[intern_add(table, text, length)];
+    const uint32_t number = intern_add(table, text, length); /* before 'names', which it may move */
+    return table->names[number];
 }
