@@ -9,7 +9,6 @@
 #include <math.h>
 #include <quadmath.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 IR_EVAL_LEAVES(ir_leaves_f128, __float128);
 void ir_eval_f128(const struct ir_program *program, const struct ir_leaves_f128 *leaves,
@@ -309,7 +308,6 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("derivatives");
     TCase *tcase = tcase_create("derivatives");
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, derivatives_of_cells_agree_with_binary128_differences, 0,
@@ -318,10 +316,5 @@ int main(void)
     tcase_add_test(tcase, every_operation_with_a_derivative_is_tried);
     tcase_add_test(tcase, gradients_take_a_detached_value_as_held_and_the_solve_does_not);
     tcase_add_loop_test(tcase, adjoint_and_tangent_give_the_same_dot_product, 0, SAMPLE_CELL_COUNT);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    const int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return sample_run("derivatives", tcase);
 }

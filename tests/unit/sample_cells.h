@@ -8,6 +8,7 @@
 
 #include <check.h>
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct sample_cell {
@@ -160,6 +161,18 @@ static inline double sample_random(uint64_t *state, double lo, double hi)
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return lo + (hi - lo) * ((double)(*state >> 11) * 0x1p-53);
+}
+
+/* Runs one test case; the exit status of the program. */
+static inline int sample_run(const char *name, TCase *tcase)
+{
+    Suite *suite = suite_create(name);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif
