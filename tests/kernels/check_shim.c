@@ -323,11 +323,11 @@ END_TEST
 
 START_TEST(text_is_compiled_loaded_and_blamed_by_its_line)
 {
-    static const char text[] = "#define PRNN_THREADS 32\n"
+    static const char text[] = "#define PRNN_ENTRY late\n"
                                "#include \"abi.h\"\n"
                                "#include \"prelude_shim.h\"\n"
                                "struct prnn_launch { float *out; };\n"
-                               "PRNN_KERNEL(late)\n"
+                               "PRNN_KERNEL(PRNN_ENTRY, 32)\n"
                                "{\n"
                                "    PRNN_SHARED(float, s_a, 0, 32);\n"
                                "    PRNN_SST(s_a, PRNN_TID, 1.0f);\n"

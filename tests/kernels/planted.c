@@ -1,4 +1,3 @@
-#define PRNN_THREADS 64
 #include "abi.h"
 #include "planted.h"
 #include "prelude_shim.h"
@@ -13,7 +12,7 @@ PRNN_FN int deep(int n)
 }
 
 /* out = 3 rounds of v[i] = v[i + 1] + 1 round the block, then the sum of the warp. */
-PRNN_KERNEL(relay)
+PRNN_KERNEL(relay, RELAY_THREADS)
 {
     PRNN_SHARED(float, s_value, 0, RELAY_THREADS);
     PRNN_SHARED(float, s_other, RELAY_THREADS * 4, RELAY_THREADS);
@@ -114,7 +113,7 @@ PRNN_FN void row_copy(float *s_ring, const float *in, int row, int quarter)
 }
 
 /* out[i] = sum over rows of in[row][63 - i], the rows two stages ahead. */
-PRNN_KERNEL(stream)
+PRNN_KERNEL(stream, RELAY_THREADS)
 {
     PRNN_SHARED(float, s_ring, 0, STREAM_STAGES * RELAY_THREADS);
     const prnn_i32 tid = PRNN_TID;
@@ -154,7 +153,7 @@ PRNN_KERNEL(stream)
 }
 
 /* out = 3 rounds of v = sum over the blocks of v of thread 0, in the order of the blocks, + rank. */
-PRNN_KERNEL(exchange)
+PRNN_KERNEL(exchange, RELAY_THREADS)
 {
     PRNN_SHARED(float, s_sent, 0, EXCHANGE_BLOCKS);
     const prnn_i32 tid = PRNN_TID, rank = PRNN_CLUSTER_RANK;
@@ -190,7 +189,7 @@ PRNN_KERNEL(exchange)
 }
 
 /* Where each thread thinks it is, and when it came: block-wide facts by a barrier. */
-PRNN_KERNEL(place)
+PRNN_KERNEL(place, RELAY_THREADS)
 {
     const prnn_i32 tid = PRNN_TID;
     PRNN_LAUNCH->turn[PRNN_BID * RELAY_THREADS + tid] = PRNN_LAUNCH->turn[-1]++;
@@ -201,7 +200,7 @@ PRNN_KERNEL(place)
 }
 
 /* Every element type through shared and global memory, each thread beside its neighbour. */
-PRNN_KERNEL(types)
+PRNN_KERNEL(types, RELAY_THREADS)
 {
     PRNN_SHARED(double, s_double, 0, RELAY_THREADS);
     PRNN_SHARED(unsigned short, s_half, RELAY_THREADS * 8, RELAY_THREADS);

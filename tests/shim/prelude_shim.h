@@ -8,12 +8,13 @@
 #define PRNN_FN static inline __attribute__((unused))
 #define PRNN_CONST_FN PRNN_FN
 struct prnn_launch;
-#define PRNN_KERNEL(name)                                                                          \
+#define PRNN_KERNEL(name, threads) PRNN_SHIM_KERNEL(name, threads)
+#define PRNN_SHIM_KERNEL(name, threads)                                                            \
     static void name##_body(const struct prnn_launch *prnn_launch_);                               \
     __attribute__((visibility("default"))) void name(const struct prnn_launch *prnn_launch_);      \
     __attribute__((visibility("default"))) void name(const struct prnn_launch *prnn_launch_)       \
     {                                                                                              \
-        shim_enter(__FILE__, __LINE__, PRNN_THREADS);                                              \
+        shim_enter(__FILE__, __LINE__, (threads));                                                 \
         name##_body(prnn_launch_);                                                                 \
     }                                                                                              \
     static void name##_body(const struct prnn_launch *prnn_launch_ __attribute__((unused)))
@@ -76,8 +77,8 @@ struct prnn_launch;
             prnn_stored_;                                                                          \
     }))
 
-/* Global memory. */
-#define PRNN_GLD(p) (*(const __typeof__(*(p)) *)shim_global_read((p), sizeof *(p), __LINE__))
+/* Global memory. As the target of an assignment PRNN_GLD is counted as a read. */
+#define PRNN_GLD(p) (*(__typeof__(*(p)) *)shim_global_read((p), sizeof *(p), __LINE__))
 #define PRNN_GST(p, v)                                                                             \
     ((void)({                                                                                      \
         __typeof__(*(p)) prnn_stored_ = (__typeof__(*(p)))(v);                                     \
