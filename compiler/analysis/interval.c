@@ -275,8 +275,12 @@ static struct range power(struct range a, struct range b)
                       may_be_nan);
     }
     const double p[4] = {pow(a.lo, b.lo), pow(a.lo, b.hi), pow(a.hi, b.lo), pow(a.hi, b.hi)};
-    const double lo = fmin(fmin(p[0], p[1]), fmin(p[2], p[3]));
-    const double hi = fmax(fmax(p[0], p[1]), fmax(p[2], p[3]));
+    double lo = fmin(fmin(p[0], p[1]), fmin(p[2], p[3]));
+    double hi = fmax(fmax(p[0], p[1]), fmax(p[2], p[3]));
+    if (a.lo == 0 && b.lo <= 0 && b.hi >= 0) { /* 0^0 is 1, between exponents with 0 and inf */
+        lo = fmin(lo, 1);
+        hi = fmax(hi, 1);
+    }
     return bounds(fmax(below(lo, LIBRARY_STEPS), 0), above(hi, LIBRARY_STEPS),
                   may_be_nan || (a.lo == 0 && b.lo < 0));
 }

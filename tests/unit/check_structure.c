@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-/* Blocks in solve order as "b a*": states by the first letter of their name; '~' an affine block,
- * '!' a readout. Patterns row by row. */
+/* Blocks in solve order, as "m c~ h~!": the names of their states, then '~' if affine, '!' if a
+ * readout. Patterns row by row. */
 static const struct {
     const char *cell, *blocks;
     bool is_affine;
