@@ -45,10 +45,10 @@ enum ast_function ast_function_find(const char *name)
 const char *ast_operator_text(enum ast_kind kind)
 {
     static const char *const TEXTS[AST_KIND_COUNT] = {
-        [AST_NEG] = "-", [AST_NOT] = "not", [AST_ADD] = "+",   [AST_SUB] = "-",
+        [AST_NEG] = "-", [AST_NOT] = "not", [AST_ADD] = "+",    [AST_SUB] = "-",
         [AST_MUL] = "*", [AST_DIV] = "/",   [AST_MATMUL] = "@", [AST_POW] = "^",
-        [AST_LT] = "<",  [AST_LE] = "<=",   [AST_GT] = ">",    [AST_GE] = ">=",
-        [AST_EQ] = "==", [AST_NE] = "!=",   [AST_AND] = "and", [AST_OR] = "or",
+        [AST_LT] = "<",  [AST_LE] = "<=",   [AST_GT] = ">",     [AST_GE] = ">=",
+        [AST_EQ] = "==", [AST_NE] = "!=",   [AST_AND] = "and",  [AST_OR] = "or",
     };
     return TEXTS[kind];
 }

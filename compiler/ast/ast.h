@@ -84,13 +84,13 @@ struct ast_expr {
     struct symbol *symbol;      /* [resolve] */
     enum ast_function function; /* [resolve] of a call */
 
-    struct ast_shape shape;  /* [typecheck] */
-    bool is_condition;       /* [typecheck] else it is a number */
-    bool is_error;           /* [typecheck] already reported; accepted by every later check */
-    bool is_constant;        /* [typecheck] a scalar number known now: literals, consts, and what is
-                                computed from them */
-    double value;            /* [typecheck] if is_constant */
-    uint32_t places[2];      /* [typecheck] of AST_INDEX: the element, counted from 0 */
+    struct ast_shape shape; /* [typecheck] */
+    bool is_condition;      /* [typecheck] else it is a number */
+    bool is_error;          /* [typecheck] already reported; accepted by every later check */
+    bool is_constant;       /* [typecheck] a scalar number known now: literals, consts, and what is
+                               computed from them */
+    double value;           /* [typecheck] if is_constant */
+    uint32_t places[2];     /* [typecheck] of AST_INDEX: the element, counted from 0 */
 };
 
 enum ast_statement_kind {
@@ -159,8 +159,9 @@ struct ast_fn {
     struct ast_expr *body; /* typed with scalar parameters; a call on vectors is elementwise */
     struct ast_fn *next;
 
-    struct symbol *symbol;         /* [resolve] */
-    struct symbol **param_symbols; /* [resolve] one for each parameter: names in the body point there */
+    struct symbol *symbol; /* [resolve] */
+    struct symbol *
+        *param_symbols; /* [resolve] one for each parameter: names in the body point there */
 };
 
 struct ast_comment {
@@ -174,8 +175,8 @@ struct ast {
     struct ast_fn *fns;
     const char *name; /* of the cell */
     struct span name_span;
-    struct span cell_span;   /* from 'cell' to '}' */
-    struct span open_span;   /* of '{' */
+    struct span cell_span; /* from 'cell' to '}' */
+    struct span open_span; /* of '{' */
     const char *doc;
     struct ast_statement *statements;
     const struct ast_comment *comments; /* in order */

@@ -74,15 +74,14 @@ static void resolve_name(struct resolver *cx, struct ast_expr *expr)
     if (is_next ? symbol->is_updated : symbol->is_defined)
         return;
     symbol->is_reported = true;
-    struct diag_message *message =
-        diag_add(cx->diag, DIAG_ID_USED_BEFORE, expr->span,
-                 is_next ? primed(cx, symbol->name) : symbol->name);
-    diag_note(cx->diag, message, is_next && symbol->update ? symbol->update->name_span : symbol->span,
+    struct diag_message *message = diag_add(cx->diag, DIAG_ID_USED_BEFORE, expr->span,
+                                            is_next ? primed(cx, symbol->name) : symbol->name);
+    diag_note(cx->diag, message,
+              is_next && symbol->update ? symbol->update->name_span : symbol->span,
               "it is defined here");
 }
 
-static const char *count_text(struct arena *arena, uint32_t fewest, uint32_t most,
-                              const char *noun)
+static const char *count_text(struct arena *arena, uint32_t fewest, uint32_t most, const char *noun)
 {
     const char *plural = most == 1 ? "" : "s";
     if (fewest == most)
@@ -283,9 +282,8 @@ static struct symbol *find_state(struct resolver *cx, const struct ast_decl *dec
     const char *what = decl->kind == AST_GUESS
                            ? "a guess"
                            : arena_printf(cx->arena, "'%s'", primed(cx, symbol->name));
-    struct diag_message *message =
-        diag_add(cx->diag, DIAG_ID_NOT_A_STATE, decl->name_span, symbol->name,
-                 symbol_kind_article(symbol->kind), what);
+    struct diag_message *message = diag_add(cx->diag, DIAG_ID_NOT_A_STATE, decl->name_span,
+                                            symbol->name, symbol_kind_article(symbol->kind), what);
     note_declared(cx, message, symbol);
     return NULL;
 }
@@ -316,11 +314,10 @@ static void add_output(struct resolver *cx, struct ast_decl *decl)
     const struct symbol *symbol = decl->symbol;
     if (!symbol || symbol->kind == SYMBOL_UNKNOWN)
         return;
-    if (decl->is_reference && decl->value->kind == AST_NAME &&
-        symbol->kind != SYMBOL_DEFINITION && symbol->kind != SYMBOL_OUTPUT) {
-        struct diag_message *message =
-            diag_add(cx->diag, DIAG_ID_NOT_AN_OUTPUT, decl->name_span, decl->name,
-                     symbol_kind_article(symbol->kind));
+    if (decl->is_reference && decl->value->kind == AST_NAME && symbol->kind != SYMBOL_DEFINITION &&
+        symbol->kind != SYMBOL_OUTPUT) {
+        struct diag_message *message = diag_add(cx->diag, DIAG_ID_NOT_AN_OUTPUT, decl->name_span,
+                                                decl->name, symbol_kind_article(symbol->kind));
         if (symbol->kind == SYMBOL_STATE) {
             diag_fix(message, decl->name_span, primed(cx, decl->name));
             diag_note_bare(cx->diag, message, "'%s'' is its value after the step", decl->name);
@@ -451,29 +448,6 @@ static void check_defines(struct resolver *cx)
     }
 }
 
-static void warn_if_unused(struct resolver *cx, const struct symbol *symbol)
-{
-    /* A leading underscore says that it is meant. */
-    if (symbol->uses == 0 && symbol->name[0] != '_')
-        diag_add(cx->diag, DIAG_ID_UNUSED, symbol->span, symbol_kind_name(symbol->kind),
-                 symbol->name);
-}
-
-static void warn_unused(struct resolver *cx)
-{
-    const struct sema *sema = cx->sema;
-    for (const struct ast_fn *fn = sema->ast->fns; fn; fn = fn->next) {
-        warn_if_unused(cx, fn->symbol);
-        for (uint32_t i = 0; i < fn->param_count; i++)
-            warn_if_unused(cx, fn->param_symbols[i]);
-    }
-    for (uint32_t i = 0; i < sema->values.count; i++) {
-        const struct symbol *symbol = sema->values.symbols[i];
-        if (symbol->kind != SYMBOL_STATE && symbol->kind != SYMBOL_OUTPUT)
-            warn_if_unused(cx, symbol);
-    }
-}
-
 struct sema *resolve(struct arena *arena, struct diag *diag, struct ast *ast,
                      const struct sema_define *defines, uint32_t define_count)
 {
@@ -508,8 +482,5 @@ struct sema *resolve(struct arena *arena, struct diag *diag, struct ast *ast,
                  arena_printf(arena, "%d", LIMIT_TENSORS), "outputs");
     default_outputs(&cx);
     check_defines(&cx);
-    if (diag->error_count > errors)
-        return NULL;
-    warn_unused(&cx);
-    return sema;
+    return diag->error_count > errors ? NULL : sema;
 }

@@ -16,7 +16,7 @@ struct sema_define {
 
 /* What is written at each step. */
 struct sema_output {
-    const char *name;      /* "y"; of "output h'": "h" */
+    const char *name;       /* "y"; of "output h'": "h" */
     struct ast_expr *value; /* what to compute: names resolved, typed like any other */
     struct symbol *symbol;  /* what it is declared by, or names (the state, the definition) */
     struct span span;

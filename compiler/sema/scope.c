@@ -73,9 +73,9 @@ const struct symbol *scope_nearest(const struct scope *scope, const char *name)
     return NULL;
 }
 
-static const char *const KIND_NAMES[] = {"a state",     "an input",   "a param",
-                                         "a const",     "a definition", "an output",
-                                         "a function",  "a parameter", "an unknown name"};
+static const char *const KIND_NAMES[] = {"a state",    "an input",     "a param",
+                                         "a const",    "a definition", "an output",
+                                         "a function", "a parameter",  "an unknown name"};
 
 const char *symbol_kind_article(enum symbol_kind kind)
 {

@@ -35,7 +35,7 @@ enum symbol_init {
 struct symbol {
     enum symbol_kind kind;
     const char *name;
-    struct span span;     /* of the name where it is declared */
+    struct span span;      /* of the name where it is declared */
     struct ast_decl *decl; /* NULL for functions, their parameters and unknown names */
     struct ast_fn *fn;     /* of a function, and of the function of a parameter */
     uint32_t index;        /* among the symbols of its kind; of a parameter: its position */

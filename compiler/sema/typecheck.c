@@ -7,6 +7,7 @@
 #include "attributes.h"
 #include "constant.h"
 #include "limits.h"
+#include "unused.h"
 
 static const struct ast_shape SCALAR = {0, 1, 1};
 
@@ -52,8 +53,7 @@ static void need_number(struct checker *cx, const char *who, struct ast_expr *ex
 {
     if (expr->is_error || !expr->is_condition)
         return;
-    struct diag_message *message =
-        diag_add(cx->diag, DIAG_ID_CONDITION_VALUE, expr->span, who);
+    struct diag_message *message = diag_add(cx->diag, DIAG_ID_CONDITION_VALUE, expr->span, who);
     diag_note_bare(cx->diag, message, "'where(condition, a, b)' makes a number of it");
     expr->is_error = true;
 }
@@ -62,8 +62,7 @@ static void need_condition(struct checker *cx, const char *who, struct ast_expr 
 {
     if (expr->is_error || expr->is_condition)
         return;
-    struct diag_message *message =
-        diag_add(cx->diag, DIAG_ID_NOT_A_CONDITION, expr->span, who);
+    struct diag_message *message = diag_add(cx->diag, DIAG_ID_NOT_A_CONDITION, expr->span, who);
     diag_note_bare(cx->diag, message, "a comparison makes a condition, as in '%s'", "x > 0");
     expr->is_error = true;
 }
@@ -76,7 +75,8 @@ static void report_shapes(struct checker *cx, struct span span, const char *left
              right, ast_shape_text(right_shape, cx->arena));
 }
 
-/* Arguments from 'first' on: scalars broadcast, all others have one shape, which is the result's. */
+/* Arguments from 'first' on: scalars broadcast, all others have one shape, which is the result's.
+ */
 static void broadcast(struct checker *cx, struct ast_expr *expr, uint32_t first)
 {
     const struct ast_expr *widest = NULL;
@@ -484,11 +484,10 @@ static void check_fits(struct checker *cx, struct ast_decl *decl, const char *wh
     if (value->is_error || state->is_error || value->shape.rank == 0 ||
         ast_shape_equal(value->shape, state->shape))
         return;
-    struct diag_message *message =
-        diag_add(cx->diag, DIAG_ID_SHAPE_MISMATCH, decl->span,
-                 arena_printf(cx->arena, "state '%s'", state->name),
-                 ast_shape_text(state->shape, cx->arena), "its value",
-                 ast_shape_text(value->shape, cx->arena));
+    struct diag_message *message = diag_add(cx->diag, DIAG_ID_SHAPE_MISMATCH, decl->span,
+                                            arena_printf(cx->arena, "state '%s'", state->name),
+                                            ast_shape_text(state->shape, cx->arena), "its value",
+                                            ast_shape_text(value->shape, cx->arena));
     diag_note(cx->diag, message, state->span, "'%s' is declared here", state->name);
 }
 
@@ -582,5 +581,8 @@ bool typecheck(struct arena *arena, struct diag *diag, struct sema *sema)
             check_attributes(&cx, s);
     }
     check_outputs(&cx);
-    return diag->error_count == errors;
+    if (diag->error_count > errors)
+        return false;
+    unused_warn(diag, sema);
+    return true;
 }

@@ -66,15 +66,16 @@ struct diag {
     struct diag_settings settings;
     struct diag_message *messages, *last;
     uint32_t error_count, warning_count;
-    bool is_full; /* "too many errors" was said; more are counted but not kept */
+    bool is_full;                 /* "too many errors" was said; more are counted but not kept */
     struct diag_message *dropped; /* where messages go that are not kept */
 };
 
 /* 'settings' is copied; NULL: the defaults. */
 struct diag *diag_create(struct arena *arena, const struct diag_settings *settings);
 
-/* Add the message 'id' at 'span'. Its text has the places $1..$4: one const char * follows for each.
- * The result takes notes and a fix; it is never NULL (a message that is not kept goes nowhere). */
+/* Add the message 'id' at 'span'. Its text has the places $1..$4: one const char * follows for
+ * each. The result takes notes and a fix; it is never NULL (a message that is not kept goes
+ * nowhere). */
 struct diag_message *diag_add(struct diag *diag, enum diag_id id, struct span span, ...);
 /* The same without a place in the source. */
 struct diag_message *diag_add_bare(struct diag *diag, enum diag_id id, ...);
@@ -102,7 +103,8 @@ void diag_print_message(const struct diag *diag, const struct diag_message *mess
 /* Text of the user with control characters and all that is not ASCII escaped. */
 void diag_escape(struct textbuf *out, const char *text, size_t length);
 
-/* The name of 'count' that 'wrong' was most likely meant to be, or NULL: few edits for its length. */
+/* The name of 'count' that 'wrong' was most likely meant to be, or NULL: few edits for its length.
+ */
 const char *diag_nearest(const char *wrong, const char *const *names, uint32_t count);
 
 #endif

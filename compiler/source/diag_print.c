@@ -1,4 +1,5 @@
-/* Messages as text: place, severity, text, slug; the source line, caret and tildes, the fix below. */
+/* Messages as text: place, severity, text, slug; the source line, caret and tildes, the fix below.
+ */
 #include "diag.h"
 
 #include <string.h>
@@ -122,7 +123,8 @@ static void print_excerpt(const struct diag *diag, struct span span, const char 
     diag_escape(out, text + shown.begin, shown.end - shown.begin);
     textbuf_add(out, shown.end < whole.end ? "...\n" : "\n");
 
-    const size_t before = strlen(left) + width_of(diag->arena, text + shown.begin, begin - shown.begin);
+    const size_t before =
+        strlen(left) + width_of(diag->arena, text + shown.begin, begin - shown.begin);
     const size_t width = width_of(diag->arena, text + begin, end - begin);
     print_margin(out, 0);
     add_times(out, " ", before);
@@ -132,8 +134,9 @@ static void print_excerpt(const struct diag *diag, struct span span, const char 
 
     if (fix && fix_span.begin >= shown.begin && fix_span.begin <= shown.end) {
         print_margin(out, 0);
-        add_times(out, " ", strlen(left) + width_of(diag->arena, text + shown.begin,
-                                                    fix_span.begin - shown.begin));
+        add_times(out, " ",
+                  strlen(left) +
+                      width_of(diag->arena, text + shown.begin, fix_span.begin - shown.begin));
         textbuf_printf(out, "%s%s%s\n", paint->fix, fix, paint->end);
     }
 }
@@ -149,8 +152,8 @@ void diag_print_message(const struct diag *diag, const struct diag_message *mess
     if (span && diag->source)
         print_excerpt(diag, *span, message->fix, message->fix_span, main_colour, paint, out);
     for (const struct diag_note *note = message->notes; note; note = note->next) {
-        print_head(diag, note->has_span ? &note->span : NULL, "note", note->text, NULL,
-                   paint->note, paint, out);
+        print_head(diag, note->has_span ? &note->span : NULL, "note", note->text, NULL, paint->note,
+                   paint, out);
         if (note->has_span && diag->source)
             print_excerpt(diag, note->span, NULL, note->span, paint->note, paint, out);
     }

@@ -51,8 +51,7 @@ static bool is_text(const struct source *source, struct diag *diag)
 {
     for (uint32_t i = 0; i < source->length;) {
         uint32_t code;
-        const unsigned count =
-            source_utf8_length(source->text + i, source->length - i, &code);
+        const unsigned count = source_utf8_length(source->text + i, source->length - i, &code);
         const struct span span = {i, i + 1};
         if (count == 0) {
             const unsigned byte = (unsigned char)source->text[i];
@@ -167,8 +166,7 @@ struct source_place source_place(const struct source *source, uint32_t offset)
     struct source_place place = {low + 1, 1};
     for (uint32_t i = source->lines[low]; i < offset;) {
         uint32_t code;
-        const unsigned count =
-            source_utf8_length(source->text + i, source->length - i, &code);
+        const unsigned count = source_utf8_length(source->text + i, source->length - i, &code);
         i += count ? count : 1;
         place.column++;
     }

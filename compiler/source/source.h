@@ -14,7 +14,7 @@ struct source {
     const char *name; /* as the user wrote it: for messages */
     const char *text; /* ends with two NULs that 'length' does not count */
     uint32_t length;
-    uint32_t start;       /* 3 behind a byte order mark, else 0 */
+    uint32_t start;        /* 3 behind a byte order mark, else 0 */
     const uint32_t *lines; /* first byte of each line */
     uint32_t line_count;
 };

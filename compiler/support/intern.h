@@ -9,7 +9,7 @@
 
 struct intern {
     struct arena *arena;
-    const char **names;  /* by number */
+    const char **names; /* by number */
     uint32_t *lengths;
     uint32_t count, room;
     uint32_t *slots; /* number + 1, or 0: free; a power of two of them */

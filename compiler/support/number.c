@@ -13,8 +13,8 @@
  * integers, scaled by a power of two to 64 bits or more, rounded to what the double has room for.
  * strtod() is not used because its decimal point is the locale's. */
 
-/* A midpoint between two doubles has at most 767 significant digits, so digits beyond these only say
- * "a bit more". */
+/* A midpoint between two doubles has at most 767 significant digits, so digits beyond these only
+ * say "a bit more". */
 enum { DIGITS_MAX = 800, BIG_WORDS = 160 };
 
 struct big {
@@ -257,8 +257,8 @@ enum number_status number_parse(const char *text, size_t length, double *out)
     return status;
 }
 
-/* Writing. The decimal digits come from "%.*e", whose one trace of the locale, the point, is skipped
- * between the first two digits. */
+/* Writing. The decimal digits come from "%.*e", whose one trace of the locale, the point, is
+ * skipped between the first two digits. */
 
 struct digits {
     char text[20];

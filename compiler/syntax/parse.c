@@ -19,8 +19,8 @@ void scan_add_comment(struct parser *cx, struct span span, bool is_doc)
 {
     if (cx->comment_count == cx->comment_room) {
         const uint32_t room = cx->comment_room ? cx->comment_room * 2 : 16;
-        cx->comments = arena_grow(cx->arena, cx->comments, cx->comment_count, room,
-                                  sizeof *cx->comments);
+        cx->comments =
+            arena_grow(cx->arena, cx->comments, cx->comment_count, room, sizeof *cx->comments);
         cx->comment_room = room;
     }
     while (span.end > span.begin && strchr(" \t\r", cx->source->text[span.end - 1]))

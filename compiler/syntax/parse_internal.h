@@ -35,9 +35,9 @@ struct parser {
     struct ast_statement *last_statement;
     void *scanner;
 
-    uint32_t offset;         /* of the next byte to scan */
-    bool line_has_token;     /* something but a comment stands on this line */
-    uint32_t bad_end;        /* where the last unexpected character ended */
+    uint32_t offset;     /* of the next byte to scan */
+    bool line_has_token; /* something but a comment stands on this line */
+    uint32_t bad_end;    /* where the last unexpected character ended */
     struct ast_comment *comments;
     uint32_t comment_count, comment_room;
 

@@ -87,8 +87,8 @@ static const char *missing_closer(struct parser *cx, struct span span, const cha
 {
     static const char *const STARTERS[] = {"state", "input",  "param", "const", "fn",
                                            "guess", "output", "}",     "cell",  "end of file"};
-    const bool is_new_line = source_place(cx->source, cx->before.end).line !=
-                             source_place(cx->source, span.begin).line;
+    const bool is_new_line =
+        source_place(cx->source, cx->before.end).line != source_place(cx->source, span.begin).line;
     const bool went_on =
         is_new_line || expects(STARTERS, sizeof STARTERS / sizeof *STARTERS, found);
     for (uint32_t i = 0; i < count; i++)
@@ -136,8 +136,8 @@ void report_syntax(struct parser *cx, struct span span, const char *found,
     if (expects(expected, count, "state")) {
         if (is_end) {
             const struct span after = {cx->before.end, cx->before.end};
-            struct diag_message *message = diag_add(cx->diag, DIAG_ID_SYNTAX_MISSING, after, "'}'",
-                                                    excerpt(cx, cx->before));
+            struct diag_message *message =
+                diag_add(cx->diag, DIAG_ID_SYNTAX_MISSING, after, "'}'", excerpt(cx, cx->before));
             diag_fix(message, after, "}");
             diag_note(cx->diag, message, cx->ast->name_span, "of this cell");
         } else {
@@ -150,8 +150,8 @@ void report_syntax(struct parser *cx, struct span span, const char *found,
     if (missing) {
         const struct span after = {cx->before.end, cx->before.end};
         struct diag_message *message =
-            diag_add(cx->diag, DIAG_ID_SYNTAX_MISSING, after,
-                     arena_printf(arena, "'%s'", missing), excerpt(cx, cx->before));
+            diag_add(cx->diag, DIAG_ID_SYNTAX_MISSING, after, arena_printf(arena, "'%s'", missing),
+                     excerpt(cx, cx->before));
         diag_fix(message, after, missing);
     } else if (closer_count > 0) {
         diag_add(cx->diag, DIAG_ID_SYNTAX, span, what, join(cx, closers, closer_count));
