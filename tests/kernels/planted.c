@@ -23,6 +23,7 @@ PRNN_KERNEL(relay, RELAY_THREADS)
 
     if (PLANTED(VIEW_OUTSIDE_POOL)) {
         PRNN_SHARED(float, s_outside, RELAY_THREADS * 8, RELAY_THREADS + 1);
+        PRNN_SST(s_outside, 0, 0.0f);
     }
     if (PLANTED(VIEW_UNALIGNED)) {
         PRNN_SHARED(float, s_unaligned, 2, 1);

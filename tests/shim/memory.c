@@ -102,11 +102,7 @@ void *shim_view(struct shim_site *site, const char *name, long long offset, long
         view_count = 0;
     }
     if (site->epoch != machine.epoch || site->offset != offset || site->count != count) {
-        const long long bytes = (long long)machine.config.shared_bytes;
         unsigned slot = view_find(name, offset, count, size);
-        if (offset < 0 || count < 0 || offset > bytes || count * (long long)size > bytes - offset)
-            machine_fault(SHIM_BOUNDS, line, "has '%s' at bytes %lld to %lld of a pool of %lld",
-                          name, offset, offset + count * (long long)size, bytes);
         if (offset % alignment != 0)
             machine_fault(SHIM_ALIGNMENT, line, "has '%s' at byte %lld, which is no multiple of %u",
                           name, offset, alignment);
@@ -146,8 +142,12 @@ static bool place_find(struct place *place, const void *s, long long i, unsigned
     const long long end = view->offset + view->count * (long long)view->size;
     place->view = view;
     place->element = (at - view->offset) / (long long)view->size;
-    if (at < view->offset || at + bytes > end ||
-        at + bytes > (long long)machine.config.shared_bytes) {
+    if (view->offset < 0 || end > (long long)machine.config.shared_bytes) {
+        machine_fault(SHIM_BOUNDS, line, "%s '%s', which has bytes %lld to %lld of a pool of %zu",
+                      verb, view->name, view->offset, end, machine.config.shared_bytes);
+        return false;
+    }
+    if (at < view->offset || at + bytes > end) {
         machine_fault(SHIM_BOUNDS, line, "%s '%s' [%lld], which has %lld", verb, view->name,
                       at < view->offset
                           ? (at - view->offset - (long long)view->size + 1) / (long long)view->size
