@@ -34,6 +34,7 @@ struct backend_text {
     const char *text;
     size_t length;
     const char *entry;
+    const char *reduce_entry; /* of a backward text: its second kernel; else NULL */
     uint32_t threads, shared_bytes, block_channels;
     uint32_t cluster;
 };
