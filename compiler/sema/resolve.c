@@ -476,6 +476,9 @@ struct sema *resolve(struct arena *arena, struct diag *diag, struct ast *ast,
     sema->inputs = collect(&cx, SYMBOL_INPUT, LIMIT_TENSORS, &sema->input_count);
     sema->params = collect(&cx, SYMBOL_PARAM, LIMIT_TENSORS, &sema->param_count);
     sema->consts = collect(&cx, SYMBOL_CONST, UINT32_MAX, &sema->const_count);
+    uint32_t numbered; /* later stages find these by their number alone */
+    collect(&cx, SYMBOL_DEFINITION, UINT32_MAX, &numbered);
+    collect(&cx, SYMBOL_OUTPUT, UINT32_MAX, &numbered);
     check_states(&cx);
     if (sema->output_count > LIMIT_TENSORS)
         diag_add(diag, DIAG_ID_TOO_MANY_NAMES, sema->outputs[LIMIT_TENSORS].span,
