@@ -104,7 +104,8 @@ static void refuse_states(struct unit *unit)
             i = length - 1;
         }
         const char *name = ir_scalar_name(ir, IR_ROLE_STATE, path[i], unit->arena);
-        textbuf_printf(&words, " -> %s'", name);
+        const int base = (int)strcspn(name, "[");
+        textbuf_printf(&words, " -> %.*s'%s", base, name, name + base);
         if (i + 1 < length)
             textbuf_printf(&words, " -> %s", name);
     }

@@ -7,36 +7,35 @@ enum binding { BIND_OR, BIND_AND, BIND_COMPARE, BIND_SUM, BIND_PRODUCT, BIND_SIG
 
 static void print(struct textbuf *out, const struct formula *f, ir_ref value, enum binding least);
 
+static void add_latex_letters(struct textbuf *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        textbuf_printf(out, "%s%c", text[i] == '_' ? "\\" : "", text[i]);
+}
+
 void formula_latex_name(struct textbuf *out, const char *name)
 {
-    const size_t base = strcspn(name, "_0123456789'[");
-    size_t end = strcspn(name, "'[");
-    if (base == 0 || name[0] == '_') {
-        textbuf_add(out, "\\mathrm{");
-        for (size_t i = 0; i < end; i++)
-            textbuf_printf(out, "%s%c", name[i] == '_' ? "\\" : "", name[i]);
+    const size_t end = strcspn(name, "'[");
+    size_t base = strcspn(name, "_0123456789'[");
+    if (base == 0)
+        base = end; /* a name of other signs is set as it is */
+    const size_t below = base + (name[base] == '_');
+    const bool is_primed = name[end] == '\'';
+    const char *place = strchr(name, '[');
+
+    textbuf_add(out, base > 1 ? "\\mathrm{" : "");
+    add_latex_letters(out, name, base);
+    textbuf_add(out, base > 1 ? "}" : "");
+    if (below < end || place) {
+        textbuf_add(out, "_{");
+        if (below < end)
+            add_latex_letters(out, name + below, end - below);
+        textbuf_add(out, below < end && place ? ", " : "");
+        if (place)
+            textbuf_add_n(out, place + 1, strcspn(place + 1, "]"));
         textbuf_add(out, "}");
-    } else {
-        textbuf_add(out, base > 1 ? "\\mathrm{" : "");
-        textbuf_add_n(out, name, base);
-        textbuf_add(out, base > 1 ? "}" : "");
-        size_t below = base + (name[base] == '_');
-        if (below < end) {
-            textbuf_add(out, "_{");
-            for (; below < end; below++)
-                textbuf_printf(out, "%s%c", name[below] == '_' ? "\\" : "", name[below]);
-            textbuf_add(out, "}");
-        }
     }
-    /* Places become a lower index of the whole: R[0, 3] is R_{0, 3}; primes come last. */
-    if (name[end] == '[') {
-        const size_t close = strcspn(name + end, "]");
-        textbuf_add(out, "{}_{");
-        textbuf_add_n(out, name + end + 1, close - 1);
-        textbuf_add(out, "}");
-        end += close + (name[end + close] == ']');
-    }
-    textbuf_add(out, name + end);
+    textbuf_add(out, is_primed ? "'" : "");
 }
 
 static void print_name(struct textbuf *out, const struct formula *f, const char *name)
@@ -286,6 +285,13 @@ void formula_print_insn(struct textbuf *out, const struct formula *formula, uint
     print_insn(out, formula, &formula->ir->insns[insn]);
 }
 
+const char *formula_next_name(const struct ir *ir, uint32_t state, struct arena *arena)
+{
+    const char *name = ir_scalar_name(ir, IR_ROLE_STATE, state, arena);
+    const int base = (int)strcspn(name, "[");
+    return arena_printf(arena, "%.*s'%s", base, name, name + base);
+}
+
 /* Whether 'insn' can be the root of an expression: what stands at the same place of the source may
  * also be an inner part of it, where the root was fused into its user. */
 static bool is_root(const struct ast_expr *expr, const struct ir_insn *insn)
@@ -334,8 +340,7 @@ static void name_definitions(struct formula *f, const struct ast *ast, const uin
     for (uint32_t i = 0; i < f->ir->states; i++) {
         const ir_ref next = ir_find_out(f->ir, IR_OUT_NEXT, i, 0);
         if (ir_kind(next) == IR_VALUE && !f->names[ir_index(next)])
-            f->names[ir_index(next)] =
-                arena_printf(f->arena, "%s'", ir_scalar_name(f->ir, IR_ROLE_STATE, i, f->arena));
+            f->names[ir_index(next)] = formula_next_name(f->ir, i, f->arena);
     }
 }
 

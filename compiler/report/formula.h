@@ -25,6 +25,9 @@ void formula_print(struct textbuf *out, const struct formula *formula, ir_ref va
 /* The right side of shared value 'index' (of formula->shared), its name left out. */
 void formula_print_insn(struct textbuf *out, const struct formula *formula, uint32_t insn);
 
+/* The state after the step: "h'", "h'[2]". */
+const char *formula_next_name(const struct ir *ir, uint32_t state, struct arena *arena);
+
 /* A name of the cell for LaTeX: "u_z" is u_{z}, "dt" is \mathrm{dt}; primes and places stay. */
 void formula_latex_name(struct textbuf *out, const char *name);
 

@@ -91,7 +91,7 @@ static void add_jacobian(struct textbuf *out, const struct report_subject *s)
             if (value == IR_REF_NONE)
                 continue;
             is_empty = false;
-            textbuf_printf(out, "  d%s'/d%s = ", state_name(s, i, out->arena),
+            textbuf_printf(out, "  d%s/d%s = ", formula_next_name(s->ir, i, out->arena),
                            state_name(s, j, out->arena));
             formula_print(out, &f, value);
             textbuf_add(out, "\n");
@@ -163,9 +163,10 @@ static void add_ranges(struct textbuf *out, const struct report_subject *s)
         textbuf_add(out, "proven: |dh'/dh| <= ");
         add_bound(out, s->ranges->jacobian_bound);
     } else {
-        textbuf_add(out, "not proven: bound of |dh'/dh| is ");
+        textbuf_add(out, "not proven: |dh'/dh| is ");
         add_bound(out, s->ranges->jacobian_bound);
-        textbuf_printf(out, ", worst row %s'", state_name(s, s->ranges->worst_row, out->arena));
+        textbuf_printf(out, ", worst row %s",
+                       formula_next_name(s->ir, s->ranges->worst_row, out->arena));
     }
     textbuf_printf(out, "\n  16-bit     %s\n",
                    s->ranges->may_overflow_bf16  ? "f16 and bf16 not proven to hold every state"

@@ -199,8 +199,8 @@ static void add_jacobian(struct textbuf *out, const struct report_subject *s)
             if (value == IR_REF_NONE)
                 continue;
             textbuf_printf(&lines, "%s  \\frac{\\partial ", separator);
-            formula_latex_name(&lines, ir_scalar_name(s->ir, IR_ROLE_STATE, i, out->arena));
-            textbuf_add(&lines, "'}{\\partial ");
+            formula_latex_name(&lines, formula_next_name(s->ir, i, out->arena));
+            textbuf_add(&lines, "}{\\partial ");
             formula_latex_name(&lines, ir_scalar_name(s->ir, IR_ROLE_STATE, j, out->arena));
             textbuf_add(&lines, "} &= ");
             formula_print(&lines, &f, value);
