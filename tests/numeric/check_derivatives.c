@@ -7,8 +7,13 @@
 #include "structure.h"
 
 #include <math.h>
-#include <quadmath.h>
 #include <stdio.h>
+
+/* Of libquadmath, whose header comes with gcc alone. */
+__float128 cosq(__float128), erfq(__float128), expm1q(__float128), expq(__float128);
+__float128 fabsq(__float128), fmaq(__float128, __float128, __float128), log1pq(__float128);
+__float128 logq(__float128), powq(__float128, __float128), sinq(__float128);
+__float128 sqrtq(__float128), tanhq(__float128);
 
 IR_EVAL_LEAVES(ir_leaves_f128, __float128);
 void ir_eval_f128(const struct ir_program *program, const struct ir_leaves_f128 *leaves,
