@@ -204,6 +204,39 @@ START_TEST(data_read_before_the_barrier_after_its_wait_is_reported)
 }
 END_TEST
 
+static bool is_said(const struct shim_report *report, const char *words)
+{
+    for (int k = 0; k < report->kept; k++)
+        if (strstr(report->fault[k].text, words))
+            return true;
+    return false;
+}
+
+START_TEST(a_writer_that_also_read_last_races_with_the_other_readers)
+{
+    static struct bench bench;
+    run(&bench, relay, PLANT_LAST_READER_WRITES, (enum shim_order)_i);
+    ck_assert(is_said(&bench.report, "and others read"));
+}
+END_TEST
+
+START_TEST(threads_left_at_a_barrier_are_told_who_returned)
+{
+    static struct bench bench;
+    run(&bench, relay, PLANT_RETURN_BEFORE_BARRIER, (enum shim_order)_i);
+    ck_assert(is_said(&bench.report, "thread 5 of block 0 never reached: it has returned"));
+}
+END_TEST
+
+/* Three stores reach a block that ends afterwards, one a block that has ended: either way round. */
+START_TEST(every_store_that_no_cluster_barrier_follows_is_reported)
+{
+    static struct bench bench;
+    run(&bench, exchange, PLANT_SEND_BEFORE_END, SHIM_FORWARD);
+    ck_assert_int_eq(bench.report.count[SHIM_LIFETIME], 4);
+}
+END_TEST
+
 START_TEST(redundant_barrier_is_not_missed)
 {
     static struct bench bench;
@@ -371,6 +404,9 @@ int main(void)
     tcase_add_loop_test(tcase, correct_kernels_are_clean_and_right_in_every_order, 0, 3);
     tcase_add_loop_test(tcase, planted_fault_is_reported_in_every_order, 0, PLANTS);
     tcase_add_loop_test(tcase, data_read_before_the_barrier_after_its_wait_is_reported, 0, 3);
+    tcase_add_loop_test(tcase, a_writer_that_also_read_last_races_with_the_other_readers, 0, 2);
+    tcase_add_loop_test(tcase, threads_left_at_a_barrier_are_told_who_returned, 0, 3);
+    tcase_add_test(tcase, every_store_that_no_cluster_barrier_follows_is_reported);
     tcase_add_loop_test(tcase, redundant_barrier_is_not_missed, 0, 3);
     tcase_add_test(tcase, wrong_shuffle_distance_shows_in_the_result);
     tcase_add_test_raise_signal(tcase, raw_dereference_of_a_view_crashes, SIGSEGV);
