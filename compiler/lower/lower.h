@@ -8,8 +8,8 @@
 #include "resolve.h"
 
 /* Vectors and matrices become scalars in row-major order, functions are inlined, and what no out
- * needs is left away. NULL if errors were added to 'diag': too many operations, or functions that
- * call functions too deeply. Needs a tree that typecheck() accepted. */
+ * needs is left away. NULL if errors were added to 'diag' (too many operations). Needs a tree that
+ * typecheck() accepted. */
 struct ir *lower(struct arena *arena, struct diag *diag, const struct sema *sema);
 
 #endif

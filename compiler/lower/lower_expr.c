@@ -23,13 +23,23 @@ static void warn_nan(struct lowering *lw, struct span span)
     diag_add(lw->diag, DIAG_ID_CONSTANT_NAN, span);
 }
 
+/* Nothing more is made; the error is added once, here. */
+static void stop(struct lowering *lw, struct span span)
+{
+    if (lw->ir->is_full)
+        return;
+    lw->ir->is_full = true;
+    diag_add(lw->diag, DIAG_ID_TOO_MANY_OPERATIONS, span,
+             arena_printf(lw->arena, "%d", LIMIT_OPERATIONS));
+}
+
 ir_ref lower_op(struct lowering *lw, enum ir_op op, ir_ref a, ir_ref b, ir_ref c)
 {
     const bool was_full = lw->ir->is_full;
     const ir_ref result = ir_make(lw->ir, op, a, b, c);
     if (lw->ir->is_full && !was_full) {
         lw->ir->is_full = false;
-        lower_stop(lw, DIAG_ID_TOO_MANY_OPERATIONS, lw->ir->span, LIMIT_OPERATIONS);
+        stop(lw, lw->ir->span);
     }
     if (is_nan(lw, result) && !is_nan(lw, a) && !is_nan(lw, b) && !is_nan(lw, c))
         warn_nan(lw, lw->ir->span);
@@ -44,14 +54,6 @@ ir_ref lower_op1(struct lowering *lw, enum ir_op op, ir_ref a)
 ir_ref lower_op2(struct lowering *lw, enum ir_op op, ir_ref a, ir_ref b)
 {
     return lower_op(lw, op, a, b, IR_REF_NONE);
-}
-
-void lower_stop(struct lowering *lw, enum diag_id id, struct span span, int limit)
-{
-    if (lw->ir->is_full)
-        return;
-    lw->ir->is_full = true;
-    diag_add(lw->diag, id, span, arena_printf(lw->arena, "%d", limit));
 }
 
 static const ir_ref *lower_name(const struct lowering *lw, const struct ast_expr *expr)
@@ -147,12 +149,14 @@ static void lower_product(struct lowering *lw, const struct ast_shape left,
                           ir_ref *out)
 {
     const uint32_t inner = left.cols;
-    ir_ref *term = arena_array(lw->arena, inner, sizeof *term);
     for (uint32_t i = 0; i < left.rows; i++) {
         for (uint32_t j = 0; j < right.cols; j++) {
-            for (uint32_t k = 0; k < inner; k++)
-                term[k] = lower_op2(lw, IR_MUL, a[i * inner + k], b[k * right.cols + j]);
-            out[i * right.cols + j] = lower_sum(lw, term, inner);
+            ir_ref sum = IR_REF_NONE;
+            for (uint32_t k = 0; k < inner; k++) {
+                const ir_ref term = lower_op2(lw, IR_MUL, a[i * inner + k], b[k * right.cols + j]);
+                sum = sum ? lower_op2(lw, IR_ADD, sum, term) : term;
+            }
+            out[i * right.cols + j] = sum;
         }
     }
 }
@@ -268,9 +272,7 @@ const ir_ref *lower_expr(struct lowering *lw, const struct ast_expr *expr)
 {
     lw->visits += ast_shape_count(expr->shape);
     if (lw->visits > LOWER_VISITS)
-        lower_stop(lw, DIAG_ID_TOO_MANY_OPERATIONS, expr->span, LIMIT_OPERATIONS);
-    if (lw->depth >= LOWER_NESTING)
-        lower_stop(lw, DIAG_ID_TOO_DEEP, expr->span, LOWER_NESTING);
+        stop(lw, expr->span);
     if (lw->ir->is_full)
         return lower_nothing(lw, expr);
     /* A constant that is NaN is computed anew, so that the warning finds its cause. */
@@ -280,9 +282,7 @@ const ir_ref *lower_expr(struct lowering *lw, const struct ast_expr *expr)
 
     const struct span span = lw->ir->span;
     lw->ir->span = expr->span;
-    lw->depth++;
     const ir_ref *values = lower_kind(lw, expr);
-    lw->depth--;
     lw->ir->span = span;
     return values;
 }

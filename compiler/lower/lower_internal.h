@@ -6,8 +6,6 @@
 #include "lower.h"
 
 enum {
-    /* Of nested expressions, through inlined functions: the walk is recursive. */
-    LOWER_NESTING = 2048,
     /* Elements of expressions visited, those of each inlined copy counted anew. Sharing cannot
      * bound the walk: a function that calls another twice, many levels deep, is short after sharing
      * but is visited exponentially often. */
@@ -21,19 +19,18 @@ struct lowering {
     /* Elements of the symbols, by symbol->index; NULL before they are defined. */
     ir_ref **states, **nexts, **inputs, **params, **definitions, **outputs;
     const ir_ref *arguments; /* of the function being inlined, by position */
-    uint32_t depth, visits;
+    uint32_t visits;
 };
 
-/* The elements of an expression, row-major. After a limit was met they are without meaning. */
+/* The elements of an expression, row-major. Recursion is bounded: typecheck() holds the height of
+ * an expression with all it calls below LIMIT_NESTING. After a limit was met they are without
+ * meaning. */
 const ir_ref *lower_expr(struct lowering *lw, const struct ast_expr *expr);
 
 /* One operation at the place of the expression at hand; warns when it makes a NaN of constants. */
 ir_ref lower_op(struct lowering *lw, enum ir_op op, ir_ref a, ir_ref b, ir_ref c);
 ir_ref lower_op1(struct lowering *lw, enum ir_op op, ir_ref a);
 ir_ref lower_op2(struct lowering *lw, enum ir_op op, ir_ref a, ir_ref b);
-
-/* Nothing more is made: the error is added once, here. */
-void lower_stop(struct lowering *lw, enum diag_id id, struct span span, int limit);
 
 /* base^exponent: by multiplications if the exponent is a constant integer. */
 ir_ref lower_power(struct lowering *lw, ir_ref base, ir_ref exponent);
