@@ -102,32 +102,39 @@ void cuda_device_leave(struct cuda_device *device)
     (void)device->api->ctx_pop(&ours);
 }
 
-static void properties_get(struct cuda_device *device)
+static prnn_status properties_get(struct cuda_device *device)
 {
     struct cuda_properties *p = &device->properties;
     const struct cuda_api *api = device->api;
     int clusters = 0;
     size_t bytes = 0;
+    /* Without the first ones nothing can be compiled or chosen; the rest an older driver may lack.
+     */
+    enum { NEEDED = 4 };
     const struct {
         int *out, attribute;
     } wanted[] = {
         {&p->major, CUDA_DEVICE_MAJOR},
         {&p->minor, CUDA_DEVICE_MINOR},
         {&p->multiprocessors, CUDA_DEVICE_MULTIPROCESSORS},
+        {&p->shared_optin, CUDA_DEVICE_SHARED_OPTIN},
         {&p->clock_khz, CUDA_DEVICE_CLOCK_KHZ},
         {&p->memory_clock_khz, CUDA_DEVICE_MEMORY_CLOCK_KHZ},
         {&p->memory_bus_bits, CUDA_DEVICE_MEMORY_BUS_BITS},
         {&p->l2_bytes, CUDA_DEVICE_L2_BYTES},
-        {&p->shared_optin, CUDA_DEVICE_SHARED_OPTIN},
         {&p->shared_sm, CUDA_DEVICE_SHARED_SM},
         {&p->registers_sm, CUDA_DEVICE_REGISTERS_SM},
         {&p->threads_sm, CUDA_DEVICE_MAX_THREADS_SM},
         {&clusters, CUDA_DEVICE_CLUSTER_LAUNCH},
     };
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
-        if (api->device_get_attribute(wanted[i].out, wanted[i].attribute, device->id) !=
-            CUDA_SUCCESS_CODE)
-            *wanted[i].out = 0; /* an older driver */
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        cuda_result code =
+            api->device_get_attribute(wanted[i].out, wanted[i].attribute, device->id);
+        if (code != CUDA_SUCCESS_CODE && (i < NEEDED || is_sticky(code)))
+            return cuda_device_failed(device, code, "cuDeviceGetAttribute");
+        if (code != CUDA_SUCCESS_CODE)
+            *wanted[i].out = 0;
+    }
     p->has_clusters = clusters != 0 && api->launch_kernel_ex != NULL;
     if (api->device_get_name(p->name, (int)sizeof p->name, device->id) != CUDA_SUCCESS_CODE)
         snprintf(p->name, sizeof p->name, "unnamed device");
@@ -137,6 +144,7 @@ static void properties_get(struct cuda_device *device)
     (void)api->driver_get_version(&p->driver_version);
     snprintf(device->words, sizeof device->words, "%s, sm_%d%d, %d multiprocessors", p->name,
              p->major, p->minor, p->multiprocessors);
+    return PRNN_OK;
 }
 
 prnn_status cuda_device_open(struct cuda_device **out, int ordinal)
@@ -172,7 +180,8 @@ prnn_status cuda_device_open(struct cuda_device **out, int ordinal)
         status = cuda_device_failed(device, code, "cuDeviceGet");
         goto fail;
     }
-    properties_get(device);
+    if ((status = properties_get(device)) < 0)
+        goto fail;
     if ((code = api->primary_ctx_retain(&device->context, device->id)) != CUDA_SUCCESS_CODE) {
         status = cuda_device_failed(device, code, "cuDevicePrimaryCtxRetain");
         goto fail;

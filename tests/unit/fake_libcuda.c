@@ -1,0 +1,354 @@
+/* A driver for tests: does nothing but count, remember and, when told to, fail. Compiled by
+ * check_cuda_backend.c into a library of the driver's name. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_libcuda.h"
+
+struct fake_state fake = {.fitting = 1, .has_clusters = 1, .devices = 2, .driver_version = 13000};
+
+static struct {
+    char name[96];
+} functions[64];
+static int function_count;
+
+#define CALL(name)                                                                                 \
+    do {                                                                                           \
+        strcpy(fake.last, name);                                                                   \
+        if (++fake.calls == fake.fail_at)                                                          \
+            return fake.fail_code;                                                                 \
+    } while (0)
+
+cuda_result cuGetErrorName(cuda_result code, const char **out)
+{
+    *out = code == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : "CUDA_ERROR_OF_A_TEST";
+    return 0;
+}
+
+cuda_result cuGetErrorString(cuda_result code, const char **out)
+{
+    (void)code;
+    *out = "words of the driver";
+    return 0;
+}
+
+/* NVRTC looks for a driver too, and crashes on one that lacks this. */
+cuda_result cuGetExportTable(const void **out, const void *id)
+{
+    (void)id;
+    *out = NULL;
+    return 801;
+}
+
+cuda_result cuInit(unsigned flags)
+{
+    (void)flags;
+    CALL("cuInit");
+    return 0;
+}
+
+cuda_result cuDriverGetVersion(int *out)
+{
+    CALL("cuDriverGetVersion");
+    *out = fake.driver_version;
+    return 0;
+}
+
+cuda_result cuDeviceGetCount(int *out)
+{
+    CALL("cuDeviceGetCount");
+    *out = fake.devices;
+    return 0;
+}
+
+cuda_result cuDeviceGet(cuda_device_id *out, int ordinal)
+{
+    CALL("cuDeviceGet");
+    *out = ordinal;
+    return 0;
+}
+
+cuda_result cuDeviceGetName(char *out, int size, cuda_device_id id)
+{
+    (void)id;
+    CALL("cuDeviceGetName");
+    strncpy(out, "Fake GPU", (size_t)size);
+    return 0;
+}
+
+cuda_result cuDeviceGetAttribute(int *out, int attribute, cuda_device_id id)
+{
+    (void)id;
+    CALL("cuDeviceGetAttribute");
+    *out = attribute == CUDA_DEVICE_MAJOR             ? 9
+           : attribute == CUDA_DEVICE_MINOR           ? 0
+           : attribute == CUDA_DEVICE_MULTIPROCESSORS ? 132
+           : attribute == CUDA_DEVICE_SHARED_OPTIN    ? 232448
+           : attribute == CUDA_DEVICE_CLUSTER_LAUNCH  ? fake.has_clusters
+                                                      : 1;
+    return 0;
+}
+
+cuda_result cuDeviceTotalMem_v2(size_t *out, cuda_device_id id)
+{
+    (void)id;
+    CALL("cuDeviceTotalMem");
+    *out = (size_t)1 << 36;
+    return 0;
+}
+
+cuda_result cuDevicePrimaryCtxRetain(cuda_context *out, cuda_device_id id)
+{
+    CALL("cuDevicePrimaryCtxRetain");
+    *out = (cuda_context)(uintptr_t)(100 + id);
+    fake.contexts++;
+    return 0;
+}
+
+cuda_result cuDevicePrimaryCtxRelease_v2(cuda_device_id id)
+{
+    (void)id;
+    fake.contexts--;
+    CALL("cuDevicePrimaryCtxRelease");
+    return 0;
+}
+
+cuda_result cuCtxPushCurrent_v2(cuda_context context)
+{
+    CALL("cuCtxPushCurrent");
+    if (!context)
+        return 201;
+    fake.depth++;
+    return 0;
+}
+
+cuda_result cuCtxPopCurrent_v2(cuda_context *out)
+{
+    *out = NULL;
+    fake.depth--;
+    CALL("cuCtxPopCurrent");
+    return 0;
+}
+
+cuda_result cuStreamIsCapturing(cuda_stream stream, int *out)
+{
+    (void)stream;
+    CALL("cuStreamIsCapturing");
+    *out = fake.capturing;
+    return 0;
+}
+
+cuda_result cuStreamSynchronize(cuda_stream stream)
+{
+    (void)stream;
+    CALL("cuStreamSynchronize");
+    return fake.depth == 1 ? 0 : 201;
+}
+
+cuda_result cuModuleLoadData(cuda_module *out, const void *image)
+{
+    CALL("cuModuleLoadData");
+    if (fake.depth != 1)
+        return 201;
+    if (memcmp(image, "\177ELF", 4) != 0 || fake.refused_images > 0) {
+        fake.refused_images--;
+        return CUDA_NO_BINARY_FOR_GPU;
+    }
+    fake.modules++;
+    *out = (cuda_module)(uintptr_t)fake.modules;
+    return 0;
+}
+
+cuda_result cuModuleLoadDataEx(cuda_module *out, const void *image, unsigned n, int *o, void **v)
+{
+    (void)n, (void)o, (void)v;
+    return cuModuleLoadData(out, image);
+}
+
+cuda_result cuModuleUnload(cuda_module module)
+{
+    (void)module;
+    fake.modules--;
+    CALL("cuModuleUnload");
+    return 0;
+}
+
+cuda_result cuModuleGetFunction(cuda_function *out, cuda_module module, const char *name)
+{
+    CALL("cuModuleGetFunction");
+    if (!module)
+        return 400;
+    strncpy(functions[function_count].name, name, 95);
+    *out = (cuda_function)(void *)&functions[function_count];
+    function_count = (function_count + 1) % 64;
+    return 0;
+}
+
+cuda_result cuFuncLoad(cuda_function function)
+{
+    (void)function;
+    CALL("cuFuncLoad");
+    return 0;
+}
+
+cuda_result cuFuncGetAttribute(int *out, int attribute, cuda_function function)
+{
+    (void)function;
+    CALL("cuFuncGetAttribute");
+    *out = attribute == CUDA_FUNC_REGISTERS ? 37 : 0;
+    return 0;
+}
+
+cuda_result cuFuncSetAttribute(cuda_function function, int attribute, int value)
+{
+    (void)function;
+    CALL("cuFuncSetAttribute");
+    *(attribute == CUDA_FUNC_MAX_DYNAMIC_SHARED ? &fake.dynamic_shared : &fake.non_portable) =
+        value;
+    return 0;
+}
+
+static cuda_result remember(cuda_function function, unsigned grid, unsigned threads,
+                            unsigned shared_bytes, unsigned cluster, cuda_stream stream,
+                            void **params)
+{
+    if (fake.depth != 1 || grid == 0)
+        return 1;
+    struct fake_launch *launch = &fake.launched[fake.launches++ % 4];
+    memcpy(launch->name, (const void *)function, sizeof launch->name);
+    launch->grid = grid;
+    launch->threads = threads;
+    launch->shared_bytes = shared_bytes;
+    launch->cluster = cluster;
+    launch->stream = stream;
+    memcpy(launch->argument, params[0], sizeof launch->argument);
+    return 0;
+}
+
+cuda_result cuLaunchKernel(cuda_function f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                           unsigned by, unsigned bz, unsigned shared, cuda_stream stream,
+                           void **params, void **extra)
+{
+    CALL("cuLaunchKernel");
+    if (gy != 1 || gz != 1 || by != 1 || bz != 1 || extra)
+        return 1;
+    return remember(f, gx, bx, shared, 1, stream, params);
+}
+
+cuda_result cuLaunchKernelEx(const struct cuda_launch_config *config, cuda_function f,
+                             void **params, void **extra)
+{
+    CALL("cuLaunchKernelEx");
+    if (config->attribute_count != 1 || extra ||
+        config->attributes[0].id != CUDA_LAUNCH_CLUSTER_DIMENSION)
+        return 1;
+    return remember(f, config->grid_x, config->block_x, config->shared_bytes,
+                    config->attributes[0].value.cluster.x, config->stream, params);
+}
+
+cuda_result cuOccupancyMaxActiveClusters(int *out, cuda_function f,
+                                         const struct cuda_launch_config *config)
+{
+    (void)f, (void)config;
+    CALL("cuOccupancyMaxActiveClusters");
+    *out = fake.fitting;
+    return 0;
+}
+
+cuda_result cuOccupancyMaxActiveBlocksPerMultiprocessor(int *out, cuda_function f, int threads,
+                                                        size_t shared)
+{
+    (void)f, (void)threads, (void)shared;
+    CALL("cuOccupancyMaxActiveBlocksPerMultiprocessor");
+    *out = fake.fitting;
+    return 0;
+}
+
+cuda_result cuMemAlloc_v2(cuda_pointer *out, size_t size)
+{
+    CALL("cuMemAlloc");
+    void *memory = aligned_alloc(256, (size + 255) / 256 * 256);
+    if (!memory)
+        return CUDA_OUT_OF_MEMORY;
+    *out = (cuda_pointer)(uintptr_t)memory;
+    fake.allocations++;
+    return 0;
+}
+
+cuda_result cuMemFree_v2(cuda_pointer pointer)
+{
+    free((void *)(uintptr_t)pointer);
+    fake.allocations--;
+    CALL("cuMemFree");
+    return 0;
+}
+
+cuda_result cuMemsetD8Async(cuda_pointer to, unsigned char value, size_t size, cuda_stream stream)
+{
+    (void)stream;
+    CALL("cuMemsetD8Async");
+    memset((void *)(uintptr_t)to, value, size);
+    return 0;
+}
+
+cuda_result cuMemcpyHtoDAsync_v2(cuda_pointer to, const void *from, size_t size, cuda_stream stream)
+{
+    (void)stream;
+    CALL("cuMemcpyHtoDAsync");
+    memcpy((void *)(uintptr_t)to, from, size);
+    return 0;
+}
+
+cuda_result cuMemcpyDtoHAsync_v2(void *to, cuda_pointer from, size_t size, cuda_stream stream)
+{
+    (void)stream;
+    CALL("cuMemcpyDtoHAsync");
+    memcpy(to, (const void *)(uintptr_t)from, size);
+    return 0;
+}
+
+cuda_result cuMemcpyDtoDAsync_v2(cuda_pointer to, cuda_pointer from, size_t size,
+                                 cuda_stream stream)
+{
+    (void)stream;
+    CALL("cuMemcpyDtoDAsync");
+    memcpy((void *)(uintptr_t)to, (const void *)(uintptr_t)from, size);
+    return 0;
+}
+
+cuda_result cuEventCreate(cuda_event *out, unsigned flags)
+{
+    (void)flags;
+    CALL("cuEventCreate");
+    *out = (cuda_event)(uintptr_t)1;
+    return 0;
+}
+
+cuda_result cuEventDestroy_v2(cuda_event event)
+{
+    (void)event;
+    CALL("cuEventDestroy");
+    return 0;
+}
+
+cuda_result cuEventRecord(cuda_event event, cuda_stream stream)
+{
+    (void)event, (void)stream;
+    CALL("cuEventRecord");
+    return 0;
+}
+
+cuda_result cuEventSynchronize(cuda_event event)
+{
+    (void)event;
+    CALL("cuEventSynchronize");
+    return 0;
+}
+
+cuda_result cuEventElapsedTime(float *out, cuda_event begin, cuda_event end)
+{
+    (void)begin, (void)end;
+    CALL("cuEventElapsedTime");
+    *out = 1;
+    return 0;
+}
