@@ -147,49 +147,57 @@ static prnn_status properties_get(struct cuda_device *device)
     return PRNN_OK;
 }
 
-prnn_status cuda_device_open(struct cuda_device **out, int ordinal)
+/* All of a device but its context; *count is set as soon as it is known. */
+static prnn_status device_find(struct cuda_device *device, int *count, int ordinal)
 {
-    prnn_status status;
-    cuda_result code;
-    int count = 0;
     const struct cuda_api *api = dynload_cuda();
-
-    *out = NULL;
+    cuda_result code;
+    *count = 0;
     if (!api)
         return status_set(PRNN_E_BACKEND, "%s", dynload_cuda_found()->missing);
-    struct cuda_device *device = calloc(1, sizeof *device);
-    if (!device)
-        return status_set(PRNN_E_NOMEM, "device cuda:%d", ordinal);
     device->api = api;
     device->properties.ordinal = ordinal;
     device->process = getpid();
-    if ((code = api->init(0)) != CUDA_SUCCESS_CODE) {
-        status = cuda_device_failed(device, code, "cuInit");
-        goto fail;
+    if ((code = api->init(0)) != CUDA_SUCCESS_CODE)
+        return cuda_device_failed(device, code, "cuInit");
+    if ((code = api->device_get_count(count)) != CUDA_SUCCESS_CODE) {
+        *count = 0;
+        return cuda_device_failed(device, code, "cuDeviceGetCount");
     }
-    if ((code = api->device_get_count(&count)) != CUDA_SUCCESS_CODE) {
-        status = cuda_device_failed(device, code, "cuDeviceGetCount");
-        goto fail;
+    if (ordinal < 0 || ordinal >= *count)
+        return status_set(PRNN_E_BACKEND, "no device cuda:%d, the driver shows %d", ordinal,
+                          *count);
+    if ((code = api->device_get(&device->id, ordinal)) != CUDA_SUCCESS_CODE)
+        return cuda_device_failed(device, code, "cuDeviceGet");
+    return properties_get(device);
+}
+
+prnn_status cuda_device_probe(struct cuda_properties *out, int *count, int ordinal)
+{
+    struct cuda_device device = {0};
+    prnn_status status = device_find(&device, count, ordinal);
+    *out = device.properties;
+    return status;
+}
+
+prnn_status cuda_device_open(struct cuda_device **out, int ordinal)
+{
+    int count;
+    *out = NULL;
+    struct cuda_device *device = calloc(1, sizeof *device);
+    if (!device)
+        return status_set(PRNN_E_NOMEM, "device cuda:%d", ordinal);
+    prnn_status status = device_find(device, &count, ordinal);
+    if (status == PRNN_OK) {
+        cuda_result code = device->api->primary_ctx_retain(&device->context, device->id);
+        if (code != CUDA_SUCCESS_CODE)
+            status = cuda_device_failed(device, code, "cuDevicePrimaryCtxRetain");
     }
-    if (ordinal < 0 || ordinal >= count) {
-        status =
-            status_set(PRNN_E_BACKEND, "no device cuda:%d, the driver shows %d", ordinal, count);
-        goto fail;
-    }
-    if ((code = api->device_get(&device->id, ordinal)) != CUDA_SUCCESS_CODE) {
-        status = cuda_device_failed(device, code, "cuDeviceGet");
-        goto fail;
-    }
-    if ((status = properties_get(device)) < 0)
-        goto fail;
-    if ((code = api->primary_ctx_retain(&device->context, device->id)) != CUDA_SUCCESS_CODE) {
-        status = cuda_device_failed(device, code, "cuDevicePrimaryCtxRetain");
-        goto fail;
+    if (status < 0) {
+        free(device);
+        return status;
     }
     *out = device;
-    return PRNN_OK;
-fail:
-    free(device);
     return status;
 }
 

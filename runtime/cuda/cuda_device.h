@@ -34,6 +34,10 @@ struct cuda_device;
 prnn_status cuda_device_open(struct cuda_device **out, int ordinal);
 void cuda_device_close(struct cuda_device *device); /* NULL is fine */
 
+/* Look at a device without making a context on it. 'count' gets the number of devices, 0 on
+ * failure; statuses as cuda_device_open(). */
+prnn_status cuda_device_probe(struct cuda_properties *out, int *count, int ordinal);
+
 const struct cuda_properties *cuda_device_properties(const struct cuda_device *device);
 /* "NVIDIA H200, sm_90, 132 multiprocessors"; owned by the device. */
 const char *cuda_device_describe(const struct cuda_device *device);

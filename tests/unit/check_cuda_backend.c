@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cuda_backend.h"
+#include "environment.h"
 #include "fake_libcuda.h"
 #include "status.h"
 
@@ -475,6 +476,28 @@ START_TEST(a_device_that_is_not_there_is_named)
 }
 END_TEST
 
+START_TEST(the_environment_is_looked_at_without_making_a_context)
+{
+    static struct environment found;
+    environment_get(&found);
+    ck_assert(found.driver->is_there);
+    ck_assert_int_eq(found.driver_version, 13000);
+    ck_assert_int_eq(found.device_count, 2);
+    ck_assert_int_eq(found.described, 2);
+    ck_assert_str_eq(found.driver_trouble, "");
+    ck_assert_str_eq(found.devices[1].name, "Fake GPU");
+    ck_assert_str_eq(found.targets[1], "sm_90");
+    ck_assert(found.nvrtc->is_there);
+    ck_assert_int_ge(found.nvrtc_info.major, 12);
+    ck_assert_ptr_nonnull(found.compiler);
+    nothing_alive();
+    fake->devices = 0;
+    environment_get(&found);
+    ck_assert_int_eq(found.described, 0);
+    ck_assert_str_eq(found.driver_trouble, "no device cuda:0, the driver shows 0");
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("cuda_backend");
@@ -497,6 +520,7 @@ int main(void)
     tcase_add_test(cases, a_wrong_workspace_or_kernel_is_told_before_the_driver_sees_it);
     tcase_add_test(cases, a_forked_process_gets_a_status_and_no_hang);
     tcase_add_test(cases, a_device_that_is_not_there_is_named);
+    tcase_add_test(cases, the_environment_is_looked_at_without_making_a_context);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
