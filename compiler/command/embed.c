@@ -283,7 +283,7 @@ void embed_source(struct textbuf *out, const struct unit *unit, enum assemble_st
         "#pragma GCC diagnostic ignored \"-Wunknown-pragmas\"\n#endif\n",
         name);
     textbuf_add_n(out, kernel, kernel_length);
-    textbuf_add(out, "\n#if defined(__GNUC__) && !defined(_OPENMP)\n"
+    textbuf_add(out, "\n#if defined(__GNUC__)\n"
                      "#pragma GCC diagnostic pop\n#endif\n\n"
                      "/* The functions of the header. */\n");
     textbuf_add(out, setters);

@@ -160,12 +160,12 @@ static void add_ranges(struct textbuf *out, const struct report_subject *s)
     }
     textbuf_add(out, "  contraction ");
     if (s->ranges->is_contraction) {
-        textbuf_add(out, "proven: |dh'/dh| <= ");
+        textbuf_add(out, "proven: |dh'/dh| at most ");
         add_bound(out, s->ranges->jacobian_bound);
     } else {
-        textbuf_add(out, "not proven: |dh'/dh| is ");
+        textbuf_add(out, "not proven: bound of |dh'/dh| is ");
         add_bound(out, s->ranges->jacobian_bound);
-        textbuf_printf(out, ", worst row %s",
+        textbuf_printf(out, ", in row %s",
                        formula_next_name(s->ir, s->ranges->worst_row, out->arena));
     }
     textbuf_printf(out, "\n  16-bit     %s\n",

@@ -1,0 +1,72 @@
+/* One cell on random tensors: what 'run' checks and 'bench' times. Uses the library as any program
+ * would, and the interpreter in double as the judge. */
+#ifndef PRNN_TRIAL_H
+#define PRNN_TRIAL_H
+
+#include "command.h"
+
+struct trial_options {
+    const char *device;
+    prnn_problem problem; /* batch, seq_len, channels, storage, math, threads, strategy */
+    uint64_t seed;
+    bool is_timed_only; /* long tensors repeat their first values: filled fast, good for times */
+};
+
+/* Memory of one name: [batch, seq_len, count, channels] of the storage type, or, without time or
+ * batch, of the arithmetic type. */
+struct trial_tensor {
+    const char *binding; /* "u_z", "h0:h" */
+    const struct ir_decl *decl;
+    prnn_storage storage; /* of its elements: that of the plan, or of the arithmetic */
+    bool has_batch, has_time;
+    int64_t width;                    /* channels, or 1 if shared */
+    int64_t length;                   /* elements */
+    void *host;                       /* the values; results after trial_fetch() */
+    void *device;                     /* the plan's; may be the same memory */
+    void *gradient, *device_gradient; /* NULL: none */
+    bool has_incoming;                /* its gradient is read, else it is written */
+};
+
+struct trial {
+    struct invocation *inv;
+    const struct unit *unit;
+    struct trial_options options;
+    prnn_context *ctx;
+    prnn_cell *cell;
+    prnn_plan *plan;
+    struct trial_tensor *tensors;
+    uint32_t tensor_count;
+    prnn_tensor args[PRNN_MAX_ARGS], grads[PRNN_MAX_ARGS];
+    void *workspace;
+    bool is_fallback; /* no compiler: interpreted */
+    bool is_host;     /* the plan works on the host's own memory */
+};
+
+/* Everything is made and bound. An exit code; the trial is to be freed in any case. */
+int trial_create(struct trial *trial, struct invocation *inv, const struct unit *unit,
+                 const char *path, const struct trial_options *options);
+void trial_free(struct trial *trial);
+
+/* Run and wait. */
+int trial_forward(struct trial *trial);
+int trial_backward(struct trial *trial);
+/* Bring results to the host. */
+int trial_fetch(struct trial *trial);
+
+/* Differences from the interpreter, relative in the Euclidean norm. */
+struct trial_error {
+    double difference, size; /* sums of squares */
+};
+double trial_relative(const struct trial_error *error);
+
+struct trial_verdict {
+    struct trial_error forward;   /* over all states and outputs */
+    struct trial_error *backward; /* for each tensor with a gradient that is written */
+    int64_t channels;             /* that were compared, the first ones */
+};
+
+/* Solve in order in double and compare: channels up to a bounded amount of work. Gradients that are
+ * sums over channels are compared only if all channels are. */
+void trial_judge(struct trial *trial, struct trial_verdict *out);
+
+#endif
