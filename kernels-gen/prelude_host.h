@@ -27,6 +27,10 @@ PRNN_FN unsigned long long prnn_bits_of_f64(double d) { unsigned long long bits;
 #define PRNN_SQRT64(x) __builtin_sqrt(x)
 #define PRNN_DIV32(a, b) ((a) / (b))
 #define PRNN_DIV64(a, b) ((a) / (b))
+#define PRNN_ABS32(v) __builtin_fabsf(v)
+#define PRNN_ABS64(v) __builtin_fabs(v)
+#define PRNN_LARGER32(a, b) __builtin_fmaxf(a, b)
+#define PRNN_LARGER64(a, b) __builtin_fmax(a, b)
 
 #ifdef PRNN_REAL_F64
 typedef double prnn_real;

@@ -278,9 +278,16 @@ void embed_source(struct textbuf *out, const struct unit *unit, enum assemble_st
         "\n/* The kernels. Compile with -O3 -ffp-contract=off; link with the mathematics "
         "library where the\n * machine has no fused multiply-add. */\n"
         "#define prnn_cpu_entries %s_cpu_entries\n"
-        "#if defined(__GNUC__) && !defined(_OPENMP)\n"
+        "#if defined(__GNUC__)\n"
         "#pragma GCC diagnostic push\n"
-        "#pragma GCC diagnostic ignored \"-Wunknown-pragmas\"\n#endif\n",
+        "#pragma GCC diagnostic ignored \"-Wunknown-pragmas\"\n"
+        "#pragma GCC diagnostic ignored \"-Wunused-parameter\"\n"
+        "#pragma GCC diagnostic ignored \"-Wunused-variable\"\n"
+        "#pragma GCC diagnostic ignored \"-Wparentheses\"\n"
+        "#pragma GCC diagnostic ignored \"-Wtype-limits\"\n"
+        "#if !defined(__clang__)\n"
+        "#pragma GCC diagnostic ignored \"-Wmaybe-uninitialized\"\n"
+        "#endif\n#endif\n",
         name);
     textbuf_add_n(out, kernel, kernel_length);
     textbuf_add(out, "\n#if defined(__GNUC__)\n"
