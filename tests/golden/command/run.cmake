@@ -1,0 +1,28 @@
+# cmake -DPARARNNC=PROGRAM -DCASE=NAME -DFOLDER=... -DWORK=... -P run.cmake
+# With GOLDEN_UPDATE=1 in the environment the expected text is written instead: read the diff.
+cmake_minimum_required(VERSION 3.22)
+file(REMOVE_RECURSE ${WORK})
+file(MAKE_DIRECTORY ${WORK})
+get_filename_component(program ${PARARNNC} DIRECTORY)
+set(ENV{PATH} "${program}:$ENV{PATH}")
+set(ENV{SAMPLES} ${FOLDER})
+set(ENV{LC_ALL} C)
+set(ENV{PARARNNC_CACHE_DIR} ${WORK}/cache)
+execute_process(COMMAND sh ${FOLDER}/${CASE}.sh WORKING_DIRECTORY ${WORK}
+                OUTPUT_FILE ${WORK}/.found ERROR_FILE ${WORK}/.errors RESULT_VARIABLE code)
+file(READ ${WORK}/.found found)
+file(READ ${WORK}/.errors errors)
+set(text "${found}${errors}")
+if(NOT code EQUAL 0)
+    string(APPEND text "script ended with ${code}\n")
+endif()
+if(DEFINED ENV{GOLDEN_UPDATE})
+    file(WRITE ${FOLDER}/${CASE}.txt "${text}")
+    return()
+endif()
+file(WRITE ${WORK}/.text "${text}")
+execute_process(COMMAND diff -u ${FOLDER}/${CASE}.txt ${WORK}/.text RESULT_VARIABLE differs
+                OUTPUT_VARIABLE difference ERROR_VARIABLE difference)
+if(differs)
+    message(FATAL_ERROR "command/${CASE} differs\n${difference}")
+endif()
