@@ -168,11 +168,6 @@ static struct line *add_line(struct printer *p, uint32_t indent, const char *cod
     return line;
 }
 
-static uint32_t source_line_of(const struct printer *p, uint32_t offset)
-{
-    return source_place(p->ast->source, offset).line;
-}
-
 static const char *comment_text(const struct printer *p, const struct ast_comment *comment)
 {
     return arena_strndup(p->arena, p->ast->source->text + comment->span.begin,
@@ -211,14 +206,17 @@ static void print_comments(struct printer *p, uint32_t indent, uint32_t before)
     }
 }
 
-/* The comment behind code that ends at 'end', if there is one on that line. */
+/* The comment behind code that ends at 'end', if nothing but blanks and a comma stands between. */
 static void take_comment_behind(struct printer *p, struct line *line, uint32_t end)
 {
     const struct ast_comment *c = next_comment(p, UINT32_MAX);
     if (end > p->offset)
         p->offset = end;
-    if (!c || c->is_alone || source_line_of(p, c->span.begin) != source_line_of(p, end))
+    if (!c || c->is_alone)
         return;
+    for (uint32_t i = end; i < c->span.begin; i++)
+        if (!strchr(" \t\r,", p->ast->source->text[i]))
+            return;
     line->comment = comment_text(p, c);
     p->offset = c->span.end;
     p->comment++;
