@@ -84,6 +84,13 @@ PRNN_FN void step_load(const struct chunk *k, prnn_i32 s, struct step_values *at
 }
 
 #if PRNN_W > 1
+/* Unrolled whole: values kept from the first sweep stay in registers only under constant indices. */
+#define PRNN_SECOND_SWEEP PRNN_UNROLL
+#else
+#define PRNN_SECOND_SWEEP PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
+#endif
+
+#if PRNN_W > 1
 #define PRNN_KEPT (PRNN_SAVED + 1)
 /* First sweep over a chunk, backwards: its map lambda_before = d^T lambda_after + q. */
 PRNN_FN void chunk_map(const struct chunk *k, prnn_real (*d)[PRNN_MATRIX], prnn_real (*q)[PRNN_N],
@@ -264,7 +271,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 
     const prnn_i64 stride = (prnn_i64)PRNN_TILE_STEPS * PRNN_CLUSTER;
     const prnn_i64 tiles = (origin.length + stride - 1) / stride;
-    PRNN_UNROLL
+    PRNN_NO_UNROLL
     for (int s = 0; s < PRNN_STAGES - 1; s++)
         ring_issue(launch, &origin, s, (tiles - 1 - s) * stride + rank * PRNN_TILE_STEPS);
 
@@ -335,7 +342,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
         parity ^= 1;
 #endif
 #endif
-        PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
+        PRNN_SECOND_SWEEP
         for (prnn_i32 s = PRNN_CHUNK - 1; s >= 0; s--) {
             if (s >= k.count)
                 continue;

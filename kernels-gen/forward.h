@@ -72,6 +72,35 @@ PRNN_FN int chunk_is_reset(const struct chunk *k, prnn_i32 s)
 #endif
 }
 
+/* One step with its tangent, d <- J d. */
+PRNN_FN void tangent_step(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N],
+                          prnn_real (*d)[PRNN_MATRIX], int is_fast)
+{
+    prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
+    chunk_inputs(k, s, x);
+    const int is_reset = chunk_is_reset(k, s);
+    PRNN_UNROLL
+    for (int c = 0; c < PRNN_VC; c++) {
+        prnn_real jac[PRNN_MATRIX], next[PRNN_N];
+        if (is_reset) {
+            PRNN_UNROLL
+            for (int i = 0; i < PRNN_N; i++)
+                h[c][i] = k->h0[c][i];
+            PRNN_UNROLL
+            for (int i = 0; i < PRNN_MATRIX; i++)
+                d[c][i] = 0;
+        }
+        if (is_fast)
+            cell_jacobian_fast(h[c], x[c], k->p[c], next, jac);
+        else
+            cell_jacobian(h[c], x[c], k->p[c], next, jac);
+        affine_advance(d[c], jac);
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            h[c][i] = next[i];
+    }
+}
+
 /* Run the chunk from h, carrying the tangent d = d exit / d entry. */
 PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real (*d)[PRNN_MATRIX],
                            int is_fast)
@@ -79,85 +108,124 @@ PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_r
     PRNN_UNROLL
     for (int c = 0; c < PRNN_VC; c++)
         affine_identity(d[c]);
-    PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
-    for (prnn_i32 s = 0; s < PRNN_CHUNK; s++) {
-        if (s >= k->count)
-            break;
-        prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
-        chunk_inputs(k, s, x);
-        const int is_reset = chunk_is_reset(k, s);
+    prnn_i32 s = 0;
+    PRNN_NO_UNROLL
+    for (; s + PRNN_UNROLL_STEPS <= k->count; s += PRNN_UNROLL_STEPS) {
         PRNN_UNROLL
-        for (int c = 0; c < PRNN_VC; c++) {
-            prnn_real jac[PRNN_MATRIX], next[PRNN_N];
-            if (is_reset) {
-                PRNN_UNROLL
-                for (int i = 0; i < PRNN_N; i++)
-                    h[c][i] = k->h0[c][i];
-                PRNN_UNROLL
-                for (int i = 0; i < PRNN_MATRIX; i++)
-                    d[c][i] = 0;
-            }
-            if (is_fast)
-                cell_jacobian_fast(h[c], x[c], k->p[c], next, jac);
-            else
-                cell_jacobian(h[c], x[c], k->p[c], next, jac);
-            affine_advance(d[c], jac);
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                h[c][i] = next[i];
-        }
+        for (prnn_i32 u = 0; u < PRNN_UNROLL_STEPS; u++)
+            tangent_step(k, s + u, h, d, is_fast);
     }
+    PRNN_NO_UNROLL
+    for (; s < k->count; s++)
+        tangent_step(k, s, h, d, is_fast);
 }
 
-/* Run the chunk from h and write states and outputs. 'scale' becomes the largest state met. */
-PRNN_FN void chunk_final(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real *scale)
+/* Where the final run writes: one pointer a tensor, moved on step by step. */
+struct targets {
+    prnn_elem *state[PRNN_N], *output[PRNN_OUTPUTS + 1];
+    int pairs; /* both channels at once */
+    int inside[PRNN_VC];
+};
+
+PRNN_FN void target_store(prnn_elem *g, const struct targets *to, const prnn_real *v)
 {
-    PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
-    for (prnn_i32 s = 0; s < PRNN_CHUNK; s++) {
-        if (s >= k->count)
-            break;
-        prnn_real x[PRNN_VC][PRNN_INPUTS + 1], y[PRNN_VC][PRNN_OUTPUTS + 1];
-        chunk_inputs(k, s, x);
-        const int is_reset = chunk_is_reset(k, s);
-        PRNN_UNROLL
-        for (int c = 0; c < PRNN_VC; c++) {
-            prnn_real next[PRNN_N];
-            if (is_reset) {
-                PRNN_UNROLL
-                for (int i = 0; i < PRNN_N; i++)
-                    h[c][i] = k->h0[c][i];
-            }
-#if PRNN_OUTPUTS
-            cell_step_outputs(h[c], x[c], k->p[c], next, y[c]);
-#else
-            cell_step(h[c], x[c], k->p[c], next);
-            (void)y;
+#if PRNN_VC == 2
+    if (to->pairs) {
+        if (to->inside[0])
+            PRNN_GST2(g, PRNN_TO_ELEM(v[0]), PRNN_TO_ELEM(v[1]));
+        return;
+    }
+    if (to->inside[1])
+        PRNN_GST(g + 1, PRNN_TO_ELEM(v[1]));
 #endif
+    if (to->inside[0])
+        PRNN_GST(g, PRNN_TO_ELEM(v[0]));
+}
+
+/* One step that writes states and outputs. 'scale' grows to the largest state met. */
+PRNN_FN void final_step(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N], prnn_real *scale,
+                        struct targets *to)
+{
+    prnn_real x[PRNN_VC][PRNN_INPUTS + 1], y[PRNN_VC][PRNN_OUTPUTS + 1];
+    chunk_inputs(k, s, x);
+    const int is_reset = chunk_is_reset(k, s);
+    PRNN_UNROLL
+    for (int c = 0; c < PRNN_VC; c++) {
+        prnn_real next[PRNN_N];
+        if (is_reset) {
             PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++) {
-                h[c][i] = next[i];
-                scale[c] = real_larger(scale[c], real_abs(next[i]));
-            }
+            for (int i = 0; i < PRNN_N; i++)
+                h[c][i] = k->h0[c][i];
         }
+#if PRNN_OUTPUTS
+        cell_step_outputs(h[c], x[c], k->p[c], next, y[c]);
+#else
+        cell_step(h[c], x[c], k->p[c], next);
+        (void)y;
+#endif
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++) {
-            if (PRNN_STATE_WRITTEN >> i & 1) {
-                prnn_real v[PRNN_VC];
-                PRNN_UNROLL
-                for (int c = 0; c < PRNN_VC; c++)
-                    v[c] = h[c][i];
-                ring_store(k->launch, PRNN_ARG_H + i, &k->at, k->t0 + s, v);
-            }
+            h[c][i] = next[i];
+#if PRNN_ALL_CHUNKS > 1
+            scale[c] = real_larger(scale[c], real_abs(next[i]));
+#else
+            (void)scale;
+#endif
         }
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_OUTPUTS; i++) {
+    }
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++) {
+        if (PRNN_STATE_WRITTEN >> i & 1) {
             prnn_real v[PRNN_VC];
             PRNN_UNROLL
             for (int c = 0; c < PRNN_VC; c++)
-                v[c] = y[c][i];
-            ring_store(k->launch, PRNN_ARG_Y + i, &k->at, k->t0 + s, v);
+                v[c] = h[c][i];
+            target_store(to->state[i], to, v);
+            to->state[i] += k->at.sign * k->launch->arg[PRNN_ARG_H + i].stride_t;
         }
     }
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_OUTPUTS; i++) {
+        prnn_real v[PRNN_VC];
+        PRNN_UNROLL
+        for (int c = 0; c < PRNN_VC; c++)
+            v[c] = y[c][i];
+        target_store(to->output[i], to, v);
+        to->output[i] += k->at.sign * k->launch->arg[PRNN_ARG_Y + i].stride_t;
+    }
+}
+
+PRNN_FN prnn_elem *target_of(const struct chunk *k, int a)
+{
+    const struct prnn_arg *arg = &k->launch->arg[a];
+    return (prnn_elem *)arg->base + place_offset(arg, &k->at, k->t0) + k->at.channel;
+}
+
+/* Run the chunk from h and write states and outputs. */
+PRNN_FN void chunk_final(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real *scale)
+{
+    struct targets to;
+    to.pairs = k->launch->head.is_aligned;
+    PRNN_UNROLL
+    for (int c = 0; c < PRNN_VC; c++)
+        to.inside[c] = k->at.channel + c < k->launch->head.channels;
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++)
+        if (PRNN_STATE_WRITTEN >> i & 1)
+            to.state[i] = target_of(k, PRNN_ARG_H + i);
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_OUTPUTS; i++)
+        to.output[i] = target_of(k, PRNN_ARG_Y + i);
+    prnn_i32 s = 0;
+    PRNN_NO_UNROLL
+    for (; s + PRNN_UNROLL_STEPS <= k->count; s += PRNN_UNROLL_STEPS) {
+        PRNN_UNROLL
+        for (prnn_i32 u = 0; u < PRNN_UNROLL_STEPS; u++)
+            final_step(k, s + u, h, scale, &to);
+    }
+    PRNN_NO_UNROLL
+    for (; s < k->count; s++)
+        final_step(k, s, h, scale, &to);
 }
 
 PRNN_FN void vectors_store(prnn_real *unused, prnn_i32 w, prnn_i32 c, prnn_real (*h)[PRNN_N], int is_exit)
@@ -464,7 +532,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
     prnn_u32 max_corrections = 0;
     prnn_u64 sum_corrections = 0;
 
-    PRNN_UNROLL
+    PRNN_NO_UNROLL
     for (int s = 0; s < PRNN_STAGES - 1; s++)
         ring_issue(launch, &origin, s, s * stride + rank * PRNN_TILE_STEPS);
 

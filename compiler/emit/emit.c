@@ -164,33 +164,33 @@ static bool add_target(struct emitter *e, const struct ir_out *out)
     uint32_t expression;
     switch ((enum ir_out_kind)out->kind) {
     case IR_OUT_NEXT:
-        textbuf_printf(e->out, "next[%u]", out->i);
+        textbuf_printf(e->out, "    next[%u]", out->i);
         return true;
     case IR_OUT_OUTPUT:
         if (emit_output_state(e->ir, out->i, &expression) >= 0)
             return false;
-        textbuf_printf(e->out, "y[%u]", expression);
+        textbuf_printf(e->out, "    y[%u]", expression);
         return true;
     case IR_OUT_GUESS:
-        textbuf_printf(e->out, "e[%u]", out->i);
+        textbuf_printf(e->out, "    e[%u]", out->i);
         return true;
     case IR_OUT_JACOBIAN:
-        textbuf_printf(e->out, "jac[%u]", out->i * n + out->j);
+        textbuf_printf(e->out, "    jac[%u]", out->i * n + out->j);
         return true;
     case IR_OUT_ADJACOBIAN:
-        textbuf_printf(e->out, "adjac[%u]", out->i * n + out->j);
+        textbuf_printf(e->out, "    adjac[%u]", out->i * n + out->j);
         return true;
     case IR_OUT_SOURCE:
-        textbuf_printf(e->out, "src[%u]", out->i);
+        textbuf_printf(e->out, "    src[%u]", out->i);
         return true;
     case IR_OUT_ADJ_STATE:
-        textbuf_printf(e->out, "adj_h[%u]", out->i);
+        textbuf_printf(e->out, "    adj_h[%u]", out->i);
         return true;
     case IR_OUT_ADJ_INPUT:
-        textbuf_printf(e->out, "adj_x[%u]", out->i);
+        textbuf_printf(e->out, "    adj_x[%u]", out->i);
         return true;
     case IR_OUT_ADJ_PARAM:
-        textbuf_printf(e->out, "adj_p[%u]", out->i);
+        textbuf_printf(e->out, "    adj_p[%u]", out->i);
         return true;
     case IR_OUT_KIND_COUNT:
         break;
