@@ -1,7 +1,8 @@
-# Script: cmake -DOUTPUT=embedded.c -DFILES=a.h;b.h -DFOLDER=... -P EmbedText.cmake
+# Script: cmake -DOUTPUT=embedded.c -DFILES=a.h,b.h -DFOLDER=... -P EmbedText.cmake
 #
 # Writes a C file with the bytes of each text as an array: C11 promises only 4095 characters in a
 # string literal.
+string(REPLACE "," ";" FILES "${FILES}")
 set(text "#include \"embedded.h\"\n\n")
 set(table "")
 foreach(file IN LISTS FILES)

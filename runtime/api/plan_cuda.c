@@ -1,0 +1,145 @@
+/* Texts and a strategy for a device. */
+#include "handles.h"
+
+#include "cuda_backend.h"
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static prnn_status assemble_kernel(struct pipeline_text *out, const struct unit *unit,
+                                   const struct assemble_options *options)
+{
+    if (pipeline_assemble(out, unit, options) != PIPELINE_OK)
+        return status_set(PRNN_E_NOMEM, "no memory for a kernel text");
+    return PRNN_OK;
+}
+
+/* A strategy that the shape can hold: the next smaller one where shared memory would not do. */
+static bool shrink(struct strategy *strategy)
+{
+    if (strategy->stages > 2)
+        strategy->stages--;
+    else if (strategy->chunk > 4)
+        strategy->chunk /= 2;
+    else if (strategy->cluster > 1)
+        strategy->cluster = 1;
+    else if (strategy->tile_chunks > 1 && strategy->lanes * strategy->tile_chunks >= 64)
+        strategy->tile_chunks /= 2;
+    else if (strategy->vc > 1)
+        strategy->vc = 1;
+    else
+        return false;
+    return true;
+}
+
+static void backend_text_of(struct backend_text *out, const struct pipeline_text *text,
+                            const struct assemble_options *options)
+{
+    *out = (struct backend_text){
+        .text = text->assembled.text,
+        .length = text->assembled.length,
+        .entry = text->assembled.entry,
+        .reduce_entry = text->assembled.reduce_entry,
+        .threads = text->assembled.threads,
+        .shared_bytes = text->assembled.shared_bytes,
+        .block_channels = text->assembled.block_channels,
+        .cluster = options->strategy.cluster,
+    };
+}
+
+/* The kernel's text under a strategy; with 'may_shrink' a smaller one where it is refused. */
+static prnn_status make_text(struct pipeline_text *out, struct assemble_options *options,
+                             const struct unit *unit, bool may_shrink)
+{
+    for (;;) {
+        const prnn_status st = assemble_kernel(out, unit, options);
+        if (st < 0 || !out->refusal)
+            return st;
+        if (!may_shrink || !shrink(&options->strategy)) {
+            const prnn_status refused =
+                status_set(PRNN_E_LIMIT, "the strategy cannot be used: %s", out->refusal);
+            pipeline_text_free(out);
+            return refused;
+        }
+        pipeline_text_free(out);
+    }
+}
+
+static char *describe(const prnn_plan *plan, const struct strategy *forward,
+                      const struct strategy *backward)
+{
+    const struct strategy *s = forward, *b = backward;
+    return text_make("device: %s\nstrategy: W%u S%u L%u V%u R%u C%u\n"
+                     "backward strategy: W%u S%u L%u V%u R%u C%u\nworkspace: %zu\n%s",
+                     plan->ctx->device, s->tile_chunks, s->chunk, s->lanes, s->vc, s->stages,
+                     s->cluster, b->tile_chunks, b->chunk, b->lanes, b->vc, b->stages, b->cluster,
+                     plan->workspace, cuda_plan_describe(plan->cuda));
+}
+
+static prnn_status create(prnn_plan *plan, const struct unit *unit,
+                          const enum assemble_kernel kernels[CUDA_KERNEL_COUNT],
+                          const bool wanted[CUDA_KERNEL_COUNT], const char *strategy,
+                          struct assemble_options *common)
+{
+    struct pipeline_text texts[CUDA_KERNEL_COUNT];
+    struct backend_text backend[CUDA_KERNEL_COUNT];
+    const struct backend_text *pointers[CUDA_KERNEL_COUNT] = {NULL};
+    struct strategy used[CUDA_KERNEL_COUNT] = {{0}};
+    prnn_status st = PRNN_OK;
+    memset(texts, 0, sizeof texts);
+    strategy_choose(&common->strategy, &plan->shape, unit && unit->structure.is_affine);
+    if (strategy && (st = strategy_read(&common->strategy, strategy)) < 0)
+        return st;
+    for (int k = 0; k < CUDA_KERNEL_COUNT && st >= 0; k++) {
+        struct assemble_options options = *common;
+        if (!wanted[k])
+            continue;
+        options.kernel = kernels[k];
+        options.target = ASSEMBLE_CUDA;
+        /* The backward pass holds more rows: a forced strategy is that of the forward solve. */
+        st = make_text(&texts[k], &options, unit, !strategy || k == CUDA_BACKWARD);
+        if (st < 0)
+            break;
+        backend_text_of(&backend[k], &texts[k], &options);
+        pointers[k] = &backend[k];
+        used[k] = options.strategy;
+    }
+    if (st >= 0)
+        st = cuda_plan_create(&plan->cuda, plan->ctx->cuda, &plan->shape, pointers,
+                              plan->ctx->cache);
+    for (int k = 0; k < CUDA_KERNEL_COUNT; k++)
+        pipeline_text_free(&texts[k]);
+    if (st < 0)
+        return st;
+    plan->workspace = cuda_plan_workspace_size(plan->cuda);
+    plan->description =
+        describe(plan, &used[wanted[CUDA_SCAN] ? CUDA_SCAN : CUDA_FORWARD], &used[CUDA_BACKWARD]);
+    return st;
+}
+
+prnn_status plan_create_cuda(prnn_plan *plan, const char *strategy)
+{
+    static const enum assemble_kernel kernels[CUDA_KERNEL_COUNT] = {
+        [CUDA_FORWARD] = ASSEMBLE_FORWARD,
+        [CUDA_BACKWARD] = ASSEMBLE_BACKWARD,
+        [CUDA_STEP] = ASSEMBLE_DECODE,
+        [CUDA_SCAN] = ASSEMBLE_SCAN,
+    };
+    const bool wanted[CUDA_KERNEL_COUNT] = {
+        [CUDA_FORWARD] = true, [CUDA_BACKWARD] = plan->shape.is_backward, [CUDA_STEP] = true};
+    struct assemble_options options;
+    shape_options(plan, &options);
+    return create(plan, plan->cell->unit, kernels, wanted, strategy, &options);
+}
+
+prnn_status plan_create_scan_cuda(prnn_plan *plan, const prnn_scan_problem *problem)
+{
+    static const enum assemble_kernel kernels[CUDA_KERNEL_COUNT] = {[CUDA_SCAN] = ASSEMBLE_SCAN};
+    const bool wanted[CUDA_KERNEL_COUNT] = {[CUDA_SCAN] = true};
+    struct assemble_options options;
+    shape_options(plan, &options);
+    options.scan_block = problem->block;
+    options.scan_is_diagonal = problem->is_diagonal;
+    return create(plan, NULL, kernels, wanted, problem->strategy, &options);
+}

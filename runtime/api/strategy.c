@@ -1,0 +1,83 @@
+/* Strategies as text, and the rule of thumb that picks one. Figures: docs/kernels.md. */
+#include "handles.h"
+
+#include "status.h"
+
+#include <string.h>
+
+/* One letter and a number for each field. */
+static uint32_t *field_of(struct strategy *strategy, char letter)
+{
+    switch (letter) {
+    case 'W':
+        return &strategy->tile_chunks;
+    case 'S':
+        return &strategy->chunk;
+    case 'L':
+        return &strategy->lanes;
+    case 'V':
+        return &strategy->vc;
+    case 'R':
+        return &strategy->stages;
+    case 'C':
+        return &strategy->cluster;
+    default:
+        return NULL;
+    }
+}
+
+prnn_status strategy_read(struct strategy *out, const char *text)
+{
+    struct strategy read = {.vc = 1, .stages = 2, .cluster = 1};
+    const char *at = text;
+    while (*at) {
+        uint32_t *field = field_of(&read, *at);
+        uint32_t number = 0;
+        const char *digit = at + 1;
+        for (; *digit >= '0' && *digit <= '9' && number < 100000; digit++)
+            number = number * 10 + (uint32_t)(*digit - '0');
+        if (!field || digit == at + 1 || !number || (*digit && *digit != ' '))
+            return status_set(PRNN_E_INVALID,
+                              "strategy '%.80s' is not understood at '%.16s', needed is like "
+                              "'W8 S16 L32 V1 R2 C1'",
+                              text, at);
+        *field = number;
+        at = digit;
+        while (*at == ' ')
+            at++;
+    }
+    if (!read.tile_chunks || !read.chunk || !read.lanes)
+        return status_set(PRNN_E_INVALID, "strategy '%.80s' needs at least W, S and L", text);
+    *out = read;
+    return PRNN_OK;
+}
+
+void strategy_choose(struct strategy *out, const struct backend_shape *shape, bool is_affine)
+{
+    const double width = (double)shape->batch * (double)shape->channels;
+    *out = (struct strategy){.lanes = 32, .vc = 1, .chunk = 16, .stages = 2, .cluster = 1};
+    if (width >= 24576) {
+        out->vc = 2;
+        out->tile_chunks = 1;
+        out->stages = 4;
+    } else if (width >= 3072)
+        out->tile_chunks = 8;
+    else if (width >= 640) {
+        out->lanes = 8;
+        out->tile_chunks = 32;
+    } else {
+        out->lanes = 16;
+        out->tile_chunks = 16;
+        out->cluster = 8;
+    }
+    /* Short sequences fill no wide tile. */
+    while (out->tile_chunks > 1 && out->lanes * out->tile_chunks > 32 &&
+           (int64_t)out->tile_chunks * out->chunk * out->cluster > 2 * shape->seq_len) {
+        if (out->cluster > 1)
+            out->cluster = 1;
+        else
+            out->tile_chunks /= 2;
+    }
+    if (is_affine && out->tile_chunks == 1)
+        out->chunk = 8;
+}
