@@ -5,7 +5,7 @@
  * registers, then over the chunks of the block in a fixed order, and go to the workspace; prnn_reduce
  * (reduce_partials.h) sums those. No atomics: the same bits every time.
  *
- * Requires  cell_backmap(), cell_adjoint_saved(), cell_adjoint(); launch.h, affine.h, ring.h
+ * Requires  cell_backmap(), cell_adjoint_saved(), cell_adjoint(); place.h, affine.h, ring.h
  * Provides  the kernel PRNN_ENTRY
  * Layout    rows of the ring: inputs, states before the step, gradients of states, of outputs;
  *           s_offset, s_exit [W][PRNN_STATES][channels], s_tangent [W][PRNN_MATRIX][channels];

@@ -1,7 +1,7 @@
 /* The backward pass on a CPU: from the last step to the first, each step computed again from the
  * stored state before it.
  *
- * Requires  cell_adjoint(); launch.h, cpu_forward.h
+ * Requires  cell_adjoint(); place.h, cpu_forward.h
  * Provides  cpu_backward()
  * Layout    lambda, initial, before [PRNN_STATES][PRNN_CPU_GROUP], sums [PRNN_PARAMS][PRNN_CPU_GROUP]
  *           reals; 'partial' [PRNN_PARAMS][c1 - c0], then [shared inputs][b1 - b0][seq_len] reals (of

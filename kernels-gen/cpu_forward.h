@@ -1,7 +1,7 @@
 /* The forward solve on a CPU: in order over time, vectorised over a group of neighbouring channels
  * whose states stay in the first-level cache.
  *
- * Requires  cell_step_outputs(), cell_initial(); launch.h
+ * Requires  cell_step_outputs(), cell_initial(); place.h
  * Provides  cpu_forward(), PRNN_CPU_GROUP, CPU_UNROLL, CPU_ROOM
  * Layout    s_h [PRNN_STATES][PRNN_CPU_GROUP] reals
  * Launch    any range of sequences and channels; ranges are independent of each other */

@@ -1,6 +1,6 @@
 /* One step for decoding: states from h0, new states to hT, outputs to the sequence tensors' first step.
  *
- * Requires  cell_step(), cell_step_outputs(); launch.h
+ * Requires  cell_step(), cell_step_outputs(); place.h
  * Provides  the kernel PRNN_ENTRY
  * Launch    a thread for each sequence and channel, PRNN_THREADS a block */
 PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)

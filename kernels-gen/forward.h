@@ -3,7 +3,7 @@
  * of its last chunk is the exact entry of the next tile.
  *
  * Requires  cell_step(), cell_step_outputs(), cell_jacobian(), their _fast forms, cell_guess();
- *           launch.h, affine.h, ring.h
+ *           place.h, affine.h, ring.h
  * Provides  the kernel PRNN_ENTRY
  * Layout    a thread owns chunk w and PRNN_VC channels; s_exit, s_entry [W][PRNN_STATES][channels],
  *           s_tangent [W][PRNN_MATRIX][channels]; s_public [2][PRNN_CLUSTER][PRNN_PUBLIC][channels]

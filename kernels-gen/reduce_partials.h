@@ -1,6 +1,6 @@
 /* Sums of the partial gradients that backward.h leaves in the workspace, always in the same order.
  *
- * Requires  launch.h; the layout of the workspace in backward.h
+ * Requires  place.h; the layout of the workspace in backward.h
  * Provides  the kernel PRNN_REDUCE_ENTRY
  * Layout    s_part [PRNN_REDUCE_GROUPS][32]
  * Launch    PRNN_REDUCE_GROUPS * 32 threads; thread blocks: PRNN_PARAMS * ceil(channels / 32), then for

@@ -1,6 +1,6 @@
 /* The scan alone: h_t = J_t h_{t-1} + r_t for Jacobians and right-hand sides in memory.
  *
- * Requires  launch.h, affine.h with the pattern of the given block; PRNN_SCAN_JACOBIANS entries of J
+ * Requires  place.h, affine.h with the pattern of the given block; PRNN_SCAN_JACOBIANS entries of J
  *           (the diagonal, or all row by row) before PRNN_STATES entries of r among the inputs
  * Provides  the kernel PRNN_ENTRY
  * Layout    a thread owns one channel and chunk w of a tile; s_offset [W][PRNN_STATES][channels],

@@ -9,11 +9,11 @@
 static const char *const common_files[] = {"storage.h", "math_strict.h", "math_accurate.h",
                                            "math_fast.h"};
 static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][8] = {
-    [ASSEMBLE_CPU] = {"launch.h", "cpu_forward.h", "cpu_backward.h", "cpu_entries.h"},
-    [ASSEMBLE_FORWARD] = {"launch.h", "affine.h", "ring.h", "report.h", "forward.h"},
-    [ASSEMBLE_BACKWARD] = {"launch.h", "affine.h", "ring.h", "backward.h", "reduce_partials.h"},
-    [ASSEMBLE_DECODE] = {"launch.h", "decode.h"},
-    [ASSEMBLE_SCAN] = {"launch.h", "affine.h", "scan_given.h"},
+    [ASSEMBLE_CPU] = {"place.h", "cpu_forward.h", "cpu_backward.h", "cpu_entries.h"},
+    [ASSEMBLE_FORWARD] = {"place.h", "affine.h", "ring.h", "block_report.h", "forward.h"},
+    [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "backward.h", "reduce_partials.h"},
+    [ASSEMBLE_DECODE] = {"place.h", "decode.h"},
+    [ASSEMBLE_SCAN] = {"place.h", "affine.h", "scan_given.h"},
 };
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",

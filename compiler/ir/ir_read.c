@@ -352,7 +352,7 @@ static bool read_op(struct reader *reader, enum ir_op *out)
 static bool read_insn(struct reader *reader)
 {
     struct ir *ir = reader->ir;
-    uint32_t index;
+    uint32_t index = 0;
     enum ir_op op = IR_NEG;
     if (!expect_index(reader, &index))
         return false;

@@ -1,4 +1,4 @@
-/* Requires  launch.h; PRNN_S_REPORT
+/* Requires  place.h; PRNN_S_REPORT
  * Provides  report_block(): what a thread block tells about its forward solve
  * Layout    s_worst [PRNN_THREADS] reals, s_owner [PRNN_THREADS]
  * Launch    all threads of the block, once, in block-uniform flow */
