@@ -329,7 +329,7 @@ static bool read_ref(struct reader *reader, ir_ref *out)
     }
     }
     const char letter = *reader->at++;
-    uint32_t index;
+    uint32_t index = 0;
     if (!expect_index(reader, &index))
         return false;
     if (index >= count)
