@@ -73,7 +73,7 @@ file: fns cell ;
 fns: %empty | fns fn ;
 
 fn: "fn" NAME[n] "(" params[p] ")" "=" expr[e] ";"   { add_fn(cx, $n, @n, $p, $e, @$); }
-  | "fn" error ";"
+  | "fn" error ";"                                   { yyerrok; }
   ;
 
 params: NAME[n]              { $$ = name_list_add(cx, (struct name_list){.count = 0}, $n, @n); }
@@ -103,7 +103,7 @@ statement: "state" states[l] attributes[a] ";"   { add_statement(cx, AST_STATE, 
                                               (struct expr_list){.count = 0}, $e,
                                               (struct span){@n.begin, @e.end});
                add_statement(cx, AST_UPDATE, (struct decl_list){d, d}, NULL, @$); }
-         | error ";"
+         | error ";"   { yyerrok; } /* a new statement: its faults are its own */
          ;
 
 states: state[d]                 { $$ = (struct decl_list){$d, $d}; }

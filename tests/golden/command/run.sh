@@ -1,0 +1,37 @@
+# The members of the object that 'run' prints, and errors within what the type allows; also for vectors,
+# matrices, shared and nograd values, outputs that are expressions, and the interpreter.
+cat >mix.cell <<'END'
+cell mix {
+    const k = 0.5;
+    state h[2], m = 1;
+    input u[2], dt : shared;
+    input w nograd;
+    param a[2, 2] init normal(0, 0.3);
+    param b : shared in [0, 1];
+    g = sigmoid(a @ h + u);
+    h' = (1 - g)*h + g*tanh(u*dt + w);
+    m' = k*m + b*sum(h');
+    output y = m' * g;
+    output h';
+}
+END
+errors() { # the members with numbers, and whether errors are within $1
+    grep -A1 '"forward"' out.json | grep -o '"[A-Za-z0-9_:]*": [0-9][0-9.e-]*' | tr -d '":' |
+        awk -v most="$1" '$1 ~ /^(tile_chunks|chunk|channels|tolerance|mean_corrections)$/ { next }
+             $1 == "max_corrections" { print $1, ($2 <= 4 ? "few" : $2); next }
+             { print $1, ($2 <= most ? "fine" : $2) }'
+}
+for type in f64:1e-13 f32:1e-5; do
+    for cell in "$SAMPLES/gru.cell" mix.cell; do
+        pararnnc run "$cell" --device cpu --batch 3 --seq-len 257 --channels 33 --seed 1 --json \
+            --dtype ${type%:*} >out.json
+        echo "exit $?, $(basename "$cell") ${type%:*}"
+        errors ${type#*:}
+    done
+done
+PARARNNC_CC=none pararnnc run mix.cell --device cpu --batch 1 --seq-len 9 --channels 3 --json \
+    --dtype f64 -D k=0.25 >out.json
+echo "exit $?, $(grep -o '"interpreted": [a-z]*' out.json)"
+errors 1e-13
+pararnnc run "$SAMPLES/gru.cell" --device cpu --batch 0 --json >out.json
+echo "exit $?, nothing to do"
