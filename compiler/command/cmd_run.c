@@ -99,6 +99,14 @@ static int solve(struct outcome *out)
         code = trial_fetch(trial);
     if (!code)
         trial_judge(trial, &out->verdict);
+    /* A device shoots by itself and has certified that. */
+    if (!code && trial->is_host)
+        code = trial_shoot(trial, out->certificate.tolerance, &out->verdict);
+    if (!code && trial->is_host) {
+        out->certificate.max_corrections = out->verdict.shooting.max_corrections;
+        out->certificate.mean_corrections = out->verdict.shooting.mean_corrections;
+        out->certificate.mismatch = out->verdict.shooting.mismatch;
+    }
     return code;
 }
 
@@ -125,6 +133,17 @@ static void print_json(struct textbuf *out, const struct outcome *o)
     textbuf_add_json_number(out, o->certificate.mean_corrections);
     textbuf_add(out, ", \"mismatch\": ");
     textbuf_add_json_number(out, o->certificate.mismatch);
+    if (trial->is_host) {
+        textbuf_printf(out,
+                       ", \"shooting\": {\"tile_chunks\": %" PRId64 ", \"chunk\": %" PRId64
+                       ", \"channels\": %" PRId64 ", \"tolerance\": ",
+                       o->verdict.shooting.tile_chunks, o->verdict.shooting.chunk,
+                       o->verdict.shooting.channels);
+        textbuf_add_json_number(out, o->verdict.shooting.tolerance);
+        textbuf_add(out, ", \"relative_error\": ");
+        textbuf_add_json_number(out, trial_relative(&o->verdict.shooting.error));
+        textbuf_add(out, "}");
+    }
     textbuf_printf(out, ", \"nonfinite\": %s},\n  \"backward\": {\"relative_error\": {",
                    o->certificate.nonfinite ? "true" : "false");
     uint32_t shown = 0;
@@ -156,7 +175,7 @@ static void print_text(struct textbuf *out, const struct outcome *o)
     const prnn_problem *problem = &trial->options.problem;
     textbuf_printf(out,
                    "cell %s on %s%s, batch %" PRId64 ", seq_len %" PRId64 ", channels %" PRId64
-                   "\n%s\n\nforward\n",
+                   "\n%s\nforward\n",
                    trial->unit->ir->name, prnn_context_device(trial->ctx),
                    trial->is_fallback ? " (interpreted)" : "", problem->batch, problem->seq_len,
                    problem->channels, prnn_plan_describe(trial->plan));
@@ -173,6 +192,12 @@ static void print_text(struct textbuf *out, const struct outcome *o)
     if (o->verdict.channels < problem->channels)
         textbuf_printf(out, "\ncompared in %" PRId64 " of %" PRId64 " channels\n",
                        o->verdict.channels, problem->channels);
+    if (trial->is_host)
+        textbuf_printf(out,
+                       "\ncorrections and mismatch: what shooting over %" PRId64
+                       " chunks of %" PRId64 " steps needs, in %" PRId64 " channels\n",
+                       o->verdict.shooting.tile_chunks, o->verdict.shooting.chunk,
+                       o->verdict.shooting.channels);
     if (o->certificate.nonfinite)
         textbuf_add(out, "\nsome states are infinite or NaN\n");
 }

@@ -4,12 +4,13 @@
 #include "element.h"
 #include "emit.h"
 #include "ir_eval.h"
+#include "shooting.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Element steps that the judge interprets: some seconds. */
-enum { JUDGED_ELEMENTS = 4 << 20 };
+/* Element steps that the judge and the shooting solver interpret: some seconds. */
+enum { JUDGED_ELEMENTS = 4 << 20, SHOT_ELEMENTS = 1 << 18 };
 
 /* ---- Random numbers: splitmix64, Box and Muller ---- */
 
@@ -439,6 +440,16 @@ static void judge_sums(struct judge *judge)
     }
 }
 
+/* As many channels as have 'elements' element steps together, at least 1 where there is one. */
+static int64_t channels_within(const prnn_problem *problem, int64_t elements)
+{
+    const int64_t steps = problem->batch * problem->seq_len;
+    const int64_t most = steps > 0 ? elements / steps : problem->channels;
+    return most > problem->channels ? problem->channels
+           : most < 1               ? (problem->channels > 0 ? 1 : 0)
+                                    : most;
+}
+
 static double *reals(const struct judge *judge, size_t count)
 {
     return arena_array(judge->trial->inv->arena, count + 1, sizeof(double));
@@ -451,11 +462,7 @@ void trial_judge(struct trial *trial, struct trial_verdict *out)
     struct arena *arena = trial->inv->arena;
     *out = (struct trial_verdict){0};
     out->backward = arena_array(arena, trial->tensor_count + 1, sizeof *out->backward);
-    const int64_t steps = problem->batch * problem->seq_len;
-    const int64_t most = steps > 0 ? JUDGED_ELEMENTS / steps : problem->channels;
-    out->channels = most < 1 ? 1 : most;
-    if (out->channels > problem->channels)
-        out->channels = problem->channels;
+    out->channels = channels_within(problem, JUDGED_ELEMENTS);
 
     struct judge judge = {.trial = trial, .verdict = out};
     judge.step = ir_program_create(ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_OUTPUT), arena);
@@ -492,4 +499,66 @@ void trial_judge(struct trial *trial, struct trial_verdict *out)
     }
     judge_sums(&judge);
     output_progress("%s", "");
+}
+
+/* ---- Shooting ---- */
+
+int trial_shoot(struct trial *trial, double tolerance, struct trial_verdict *out)
+{
+    const struct ir *ir = trial->unit->ir;
+    const prnn_problem *problem = &trial->options.problem;
+    struct trial_shooting *result = &out->shooting;
+    const struct shooting_options options = {
+        .tile_chunks = 8,
+        .chunk = 16,
+        .tolerance = tolerance,
+        .in_float = problem->storage != PRNN_F64,
+    };
+    *result = (struct trial_shooting){.tile_chunks = options.tile_chunks,
+                                      .chunk = options.chunk,
+                                      .channels = channels_within(problem, SHOT_ELEMENTS),
+                                      .tolerance = options.tolerance};
+    struct judge judge = {.trial = trial, .verdict = out};
+    const size_t steps = (size_t)problem->seq_len;
+    struct shooting_cell cell;
+    shooting_cell_create(&cell, ir, trial->inv->arena);
+    judge.x = reals(&judge, steps * ir->inputs);
+    judge.p = reals(&judge, ir->params);
+    judge.h = reals(&judge, ir->states);
+    double *h = reals(&judge, steps * ir->states), *wanted = reals(&judge, ir->states);
+    uint64_t corrections = 0;
+    int64_t tiles = 0;
+    for (int64_t channel = 0; channel < result->channels; channel++) {
+        output_progress("shooting: channel %lld of %lld", (long long)channel + 1,
+                        (long long)result->channels);
+        gather(&judge, IR_ROLE_PARAM, false, "", false, 0, 0, channel, judge.p);
+        for (int64_t b = 0; b < problem->batch; b++) {
+            for (int64_t t = 0; t < problem->seq_len; t++)
+                gather(&judge, IR_ROLE_INPUT, true, "", false, b, t, channel,
+                       judge.x + (size_t)t * ir->inputs);
+            gather(&judge, IR_ROLE_STATE, false, "h0:", false, b, 0, channel, judge.h);
+            const struct shooting_problem sequence = {
+                .seq_len = problem->seq_len, .x = judge.x, .p = judge.p, .h0 = judge.h, .h = h};
+            struct shooting_report report;
+            if (!shooting_solve(&cell, &options, &sequence, &report)) {
+                output_complain("shooting: memory has ended");
+                return EXIT_CODE_LIMIT;
+            }
+            corrections += report.sum_corrections;
+            tiles += report.tiles;
+            if (report.max_corrections > result->max_corrections)
+                result->max_corrections = report.max_corrections;
+            if (!(report.mismatch <= result->mismatch))
+                result->mismatch = report.mismatch;
+            /* The plan's states have been judged; agreeing with them is agreeing with the judge. */
+            for (int64_t t = 0; t < problem->seq_len; t++) {
+                gather(&judge, IR_ROLE_STATE, true, "", false, b, t, channel, wanted);
+                for (uint32_t i = 0; i < ir->states; i++)
+                    compare(&result->error, h[(size_t)t * ir->states + i], wanted[i]);
+            }
+        }
+    }
+    result->mean_corrections = tiles > 0 ? (double)corrections / (double)tiles : 0;
+    output_progress("%s", "");
+    return EXIT_CODE_OK;
 }

@@ -63,10 +63,23 @@ struct trial_verdict {
     struct trial_error forward;   /* over all states and outputs */
     struct trial_error *backward; /* for each tensor with a gradient that is written */
     int64_t channels;             /* that were compared, the first ones */
+    /* How the shooting solver would get there, tile by tile, in the arithmetic of the plan: the
+     * plain reference of runtime/cpu, since a CPU plan solves in order. */
+    struct trial_shooting {
+        int64_t tile_chunks, chunk, channels; /* channels: that were solved, the first ones */
+        struct trial_error error;             /* over all states */
+        double tolerance, mismatch;
+        uint32_t max_corrections;
+        double mean_corrections;
+    } shooting;
 };
 
 /* Solve in order in double and compare: channels up to a bounded amount of work. Gradients that are
  * sums over channels are compared only if all channels are. */
 void trial_judge(struct trial *trial, struct trial_verdict *out);
+
+/* Solve by shooting and fill in out->shooting; after trial_judge(). 'tolerance' is that of the
+ * plan. An exit code. */
+int trial_shoot(struct trial *trial, double tolerance, struct trial_verdict *out);
 
 #endif

@@ -16,7 +16,7 @@ cell mix {
 }
 END
 errors() { # the members with numbers, and whether errors are within $1
-    grep -A1 '"forward"' out.json | grep -o '"[A-Za-z0-9_:]*": [0-9][0-9.e-]*' | tr -d '":' |
+    grep -A1 '"forward": {"relative_error"' out.json | grep -o '"[A-Za-z0-9_:]*": [0-9][0-9.e-]*' | tr -d '":' |
         awk -v most="$1" '$1 ~ /^(tile_chunks|chunk|channels|tolerance|mean_corrections)$/ { next }
              $1 == "max_corrections" { print $1, ($2 <= 4 ? "few" : $2); next }
              { print $1, ($2 <= most ? "fine" : $2) }'
