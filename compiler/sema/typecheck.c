@@ -527,7 +527,7 @@ static void check_decl(struct checker *cx, struct ast_decl *decl, uint32_t *tota
         }
         break;
     case AST_STATEMENT_COUNT:
-        assert(!"no statement");
+        assert(decl->kind != AST_STATEMENT_COUNT);
     }
 }
 
