@@ -84,7 +84,9 @@ static prnn_status put(const struct maker *m, const struct slot *slot, const prn
     const bool has_batch =
         slot->kind != SLOT_PARAM && !(is_sequence(slot->kind) && r.stride_b == 0 &&
                                       m->plan->shape.is_packed && m->view != VIEW_STEP);
-    if (is_written && m->batch && m->channels &&
+    /* Without steps nothing is written, and dense rows are 0 apart. */
+    const bool has_elements = !is_sequence(slot->kind) || m->view == VIEW_STEP || m->steps > 0;
+    if (is_written && has_elements && m->batch && m->channels &&
         ((has_batch && coincide(r.stride_b, m->batch, r.width)) ||
          (is_sequence(slot->kind) && m->view != VIEW_STEP &&
           coincide(r.stride_t, m->steps, r.width)) ||

@@ -33,5 +33,7 @@ PARARNNC_CC=none pararnnc run mix.cell --device cpu --batch 1 --seq-len 9 --chan
     --dtype f64 -D k=0.25 >out.json
 echo "exit $?, $(grep -o '"interpreted": [a-z]*' out.json)"
 errors 1e-13
-pararnnc run "$SAMPLES/gru.cell" --device cpu --batch 0 --json >out.json
-echo "exit $?, nothing to do"
+for empty in batch seq-len channels; do
+    pararnnc run mix.cell --device cpu --$empty 0 --json >out.json
+    echo "exit $?, $empty 0"
+done
