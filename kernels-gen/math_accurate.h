@@ -37,26 +37,27 @@ PRNN_FN float prnn_accurate_tanh(float x)
     const float size = prnn_strict_abs(x);
     const float e = PRNN_EX2_APPROX(size * PRNN_F32(0x4038aa3bu)); /* 2 log2(e) */
     const float large = PRNN_FMA32(-2.0f, PRNN_RCP_APPROX(1.0f + e), 1.0f);
-    const float large_signed = PRNN_F32(PRNN_BITS32(large) | (PRNN_BITS32(x) & 0x80000000u));
-    const float z = x * x;
+    const float z = size * size;
     const float p4 = PRNN_F32(0xbbc238c3u);                    /* -0.00592717668 */
     const float p3 = PRNN_FMA32(p4, z, PRNN_F32(0x3caa9beeu)); /* 0.0208263062 */
     const float p2 = PRNN_FMA32(p3, z, PRNN_F32(0xbd5c5719u)); /* -0.0537940003 */
     const float p1 = PRNN_FMA32(p2, z, PRNN_F32(0x3e088535u)); /* 0.133320644 */
     const float p = PRNN_FMA32(p1, z, PRNN_F32(0xbeaaaaa1u));  /* -0.333333045 */
-    const float small = PRNN_FMA32(z * p, x, x);
-    return size < 0.6f ? small : large_signed;
+    const float small = PRNN_FMA32(z * p, size, size);
+    const float y = size < 0.6f ? small : large;
+    return PRNN_F32(PRNN_BITS32(y) | (PRNN_BITS32(x) & 0x80000000u));
 }
 
-/* One correction of a * (1 / b) by its remainder. Where the quotient is 0 or not finite the
- * remainder has no meaning. A subnormal b counts as 0, and the quotient by |b| > 2^126 is 0. */
+/* One correction of a * (1 / b) by its remainder. Where the quotient is 0 (its sign would be lost)
+ * or not finite the remainder has no meaning. A subnormal b counts as 0, and the quotient by |b| >
+ * 2^126 is 0. */
 PRNN_FN float prnn_accurate_div(float a, float b)
 {
     const float inverse = PRNN_RCP_APPROX(b);
     const float q = a * inverse;
     const float corrected = PRNN_FMA32(PRNN_FMA32(-q, b, a), inverse, q);
-    const float size = prnn_strict_abs(corrected);
-    return size < PRNN_F32(0x7f800000u) ? corrected : q;
+    const int usual = (q != 0.0f) & (prnn_strict_abs(q) < PRNN_F32(0x7f800000u));
+    return usual ? corrected : q;
 }
 
 PRNN_FN float prnn_accurate_rsqrt(float x)

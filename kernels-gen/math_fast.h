@@ -5,8 +5,8 @@
  * in every text; prnn_<op>(): the fast one with PRNN_MATH_FAST, else the accurate one, which is the
  * strict one with PRNN_MATH_STRICT
  *
- * The error stays below the rounding of a 16-bit result, relative to the result where that is
- * normal (docs/math.md). Where PRNN_MATH_HARDWARE is not defined, fast is accurate. */
+ * The error stays below 2^-11 of the result, of sigmoid below 2^-12 in absolute terms
+ * (docs/math.md). Where PRNN_MATH_HARDWARE is not defined, fast is accurate. */
 #ifdef PRNN_MATH_HARDWARE
 
 PRNN_FN float prnn_tanh_fast(float x)

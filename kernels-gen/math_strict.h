@@ -280,7 +280,7 @@ PRNN_FN float prnn_strict_pow(float x, float y)
     const float power = (float)(p * PRNN_F64(PRNN_BITS64(zk) << 52));
     const float shifted = size_y < 8388608.0f ? size_y + 8388608.0f : size_y;
     const int whole = (size_y >= 8388608.0f) | (shifted - 8388608.0f == size_y);
-    const prnn_u32 odd = whole & (size_y < 16777216.0f) ? PRNN_BITS32(shifted) & 1u : 0u;
+    const prnn_u32 odd = (whole & (size_y < 16777216.0f)) != 0 ? PRNN_BITS32(shifted) & 1u : 0u;
     const float turned = PRNN_F32(PRNN_BITS32(power) ^ ((odd << 31) & PRNN_BITS32(x)));
     const int undefined = (x < 0.0f) & (size < inf) & !whole;
     const float result = undefined ? PRNN_F32(0x7fc00000u) : turned;
@@ -653,7 +653,8 @@ PRNN_FN double prnn_strict_pow(double x, double y)
     const double power = p * PRNN_F64(half << 52) * PRNN_F64((bits - half) << 52);
     const double shifted = size_y < 4503599627370496.0 ? size_y + 4503599627370496.0 : size_y;
     const int whole = (size_y >= 4503599627370496.0) | (shifted - 4503599627370496.0 == size_y);
-    const prnn_u64 odd = whole & (size_y < 9007199254740992.0) ? PRNN_BITS64(shifted) & 1u : 0u;
+    const prnn_u64 odd =
+        (whole & (size_y < 9007199254740992.0)) != 0 ? PRNN_BITS64(shifted) & 1u : 0u;
     const double turned = PRNN_F64(PRNN_BITS64(power) ^ ((odd << 63) & PRNN_BITS64(x)));
     const int undefined = (x < 0.0) & (size < inf) & !whole;
     const double result = undefined ? PRNN_F64(0x7ff8000000000000ull) : turned;
@@ -700,12 +701,12 @@ PRNN_FN prnn_real prnn_strict_sign(prnn_real x)
 /* A NaN in either operand is the result. */
 PRNN_FN prnn_real prnn_strict_min(prnn_real a, prnn_real b)
 {
-    return (a <= b) | (a != a) ? a : b;
+    return ((a <= b) | (a != a)) != 0 ? a : b;
 }
 
 PRNN_FN prnn_real prnn_strict_max(prnn_real a, prnn_real b)
 {
-    return (a >= b) | (a != a) ? a : b;
+    return ((a >= b) | (a != a)) != 0 ? a : b;
 }
 
 #undef PRNN_COPY_SIGN32

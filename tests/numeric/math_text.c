@@ -1,0 +1,48 @@
+/* Compiled once for each table; MATH_TABLE is its name. */
+#include "math_text.h"
+
+#include <math.h>
+
+#include "abi.h"
+
+#include "prelude_host.h"
+#ifdef MATH_HARDWARE
+#undef PRNN_HOST
+#define PRNN_EX2_APPROX(x) exp2f(x)
+#define PRNN_RCP_APPROX(x) (1.0f / (x))
+#define PRNN_TANH_APPROX(x) tanhf(x)
+#define PRNN_LG2_APPROX(x) log2f(x)
+#define PRNN_RSQRT_APPROX(x) (1.0f / sqrtf(x))
+#endif
+#include "storage.h"
+
+#include "math_strict.h"
+
+#include "math_accurate.h"
+
+#include "math_fast.h"
+
+#define MATH_MAP(name)                                                                             \
+    static void map_##name(const prnn_real *restrict x, prnn_real *restrict y, int n)              \
+    {                                                                                              \
+        for (int i = 0; i < n; i++)                                                                \
+            y[i] = prnn_##name(x[i]);                                                              \
+    }
+#define MATH_MAP2(name)                                                                            \
+    static void map_##name(const prnn_real *restrict a, const prnn_real *restrict b,               \
+                           prnn_real *restrict y, int n)                                           \
+    {                                                                                              \
+        for (int i = 0; i < n; i++)                                                                \
+            y[i] = prnn_##name(a[i], b[i]);                                                        \
+    }
+MATH_UNARY(MATH_MAP)
+MATH_BINARY(MATH_MAP2)
+
+#define MATH_ENTRY(name) map_##name,
+#ifdef PRNN_REAL_F64
+const struct math_table64 MATH_TABLE = {{MATH_UNARY(MATH_ENTRY)}, {MATH_BINARY(MATH_ENTRY)}};
+#else
+const struct math_table32 MATH_TABLE = {{MATH_UNARY(MATH_ENTRY)}, {MATH_BINARY(MATH_ENTRY)},
+                                        prnn_bf16_to_f32,         prnn_f16_to_f32,
+                                        prnn_f32_to_bf16,         prnn_f32_to_f16};
+#endif
