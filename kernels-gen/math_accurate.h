@@ -24,8 +24,7 @@ PRNN_FN float prnn_accurate_exp(float x)
     return PRNN_EX2_APPROX(t) * (prnn_strict_abs(x) < 256.0f ? factor : 1.0f);
 }
 
-/* What x log2(e) loses is an absolute error of no more than the result's own rounding; in relative
- * terms it grows with -x. */
+/* 2^-23 in absolute terms; in relative ones what x log2(e) loses grows with -x. */
 PRNN_FN float prnn_accurate_sigmoid(float x)
 {
     return PRNN_RCP_APPROX(1.0f + PRNN_EX2_APPROX(x * PRNN_F32(0xbfb8aa3bu))); /* -log2(e) */

@@ -5,7 +5,7 @@
  * in every text; prnn_<op>(): the fast one with PRNN_MATH_FAST, else the accurate one, which is the
  * strict one with PRNN_MATH_STRICT
  *
- * The error stays below 2^-11 of the result, of sigmoid below 2^-12 in absolute terms
+ * The error stays below 2^-11 of the result; of sigmoid, and of log near 1, only in absolute terms
  * (docs/math.md). Where PRNN_MATH_HARDWARE is not defined, fast is accurate. */
 #ifdef PRNN_MATH_HARDWARE
 
