@@ -8,8 +8,11 @@
 /* Functions and place. */
 #define PRNN_FN static __device__ __forceinline__
 #define PRNN_CONST_FN static constexpr __device__ __forceinline__
+/* Shared memory bounds the thread blocks of a multiprocessor; told so, the compiler gives a thread
+ * the registers that are left. */
 #define PRNN_KERNEL(name, threads)                                                                 \
-    extern "C" __global__ void __launch_bounds__(threads)                                          \
+    extern "C" __global__ void __launch_bounds__(threads,                                          \
+                                                 (threads) == PRNN_THREADS ? PRNN_MIN_BLOCKS : 1)  \
         name(const __grid_constant__ struct prnn_launch prnn_launch_)
 #define PRNN_LAUNCH (&prnn_launch_)
 #define PRNN_TID ((prnn_i32)threadIdx.x)

@@ -101,6 +101,16 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     return at;
 }
 
+/* Thread blocks of a multiprocessor of 64 Ki registers, as many as shared memory lets in and 64
+ * registers a thread allow. */
+static uint64_t blocks_of(uint32_t threads, uint64_t shared_bytes)
+{
+    const uint64_t by_memory = SHARED_MAX / (shared_bytes + 1024);
+    const uint64_t by_registers = 65536 / (64 * (uint64_t)threads);
+    const uint64_t blocks = by_memory < by_registers ? by_memory : by_registers;
+    return blocks < 1 ? 1 : blocks > 16 ? 16 : blocks;
+}
+
 uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options)
 {
     const struct counts n = counts_of(ir, options);
@@ -270,6 +280,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         const uint32_t rows = n.inputs - n.shared_inputs;
         out->threads = threads;
         define(&text, "THREADS", threads);
+        define(&text, "MIN_BLOCKS", blocks_of(threads, at.bytes));
         define(&text, "LANES", s->lanes);
         define(&text, "VC", s->vc);
         define(&text, "TILE_CHUNKS", s->tile_chunks);
@@ -299,9 +310,12 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     const uint64_t hash = fnv1a(text.text, text.length) ^ half_hash;
     out->entry = arena_printf(arena, "prnn_%s_%016llx", kernel_names[o->kernel],
                               (unsigned long long)hash);
-    out->reduce_entry = arena_printf(arena, "prnn_reduce_%016llx", (unsigned long long)hash);
-    textbuf_printf(&text, "#define PRNN_ENTRY %s\n#define PRNN_REDUCE_ENTRY %s\n", out->entry,
-                   out->reduce_entry);
+    out->reduce_entry = NULL;
+    textbuf_printf(&text, "#define PRNN_ENTRY %s\n", out->entry);
+    if (o->kernel == ASSEMBLE_BACKWARD) {
+        out->reduce_entry = arena_printf(arena, "prnn_reduce_%016llx", (unsigned long long)hash);
+        textbuf_printf(&text, "#define PRNN_REDUCE_ENTRY %s\n", out->reduce_entry);
+    }
 
     add_file(&text, "abi.h");
     if (o->target == ASSEMBLE_SHIM)

@@ -44,7 +44,7 @@ struct assembled {
     const char *text; /* in the arena of 'out' */
     size_t length;
     const char *entry;        /* name of the kernel, carries a hash of the cell and the constants */
-    const char *reduce_entry; /* of ASSEMBLE_BACKWARD: the second kernel, see reduce_partials.h */
+    const char *reduce_entry; /* of ASSEMBLE_BACKWARD: the second kernel, see reduce_partials.h; else NULL */
     uint32_t threads;       /* of a thread block */
     uint32_t shared_bytes;  /* dynamic shared memory */
     uint32_t block_channels; /* channels of one thread block: lanes * vc */
