@@ -133,8 +133,6 @@ static void find_shape(prnn_plan *plan, const prnn_problem *problem)
         shape->state_written = problem->backward ? all : cell->output_states;
         shape->state_gradient = cell->output_states;
     }
-    if (!problem->backward)
-        shape->state_gradient = 0;
 }
 
 /* The interpreter's programs live in an arena of the plan. */
