@@ -1,0 +1,71 @@
+/**
+ * The language model: embedding, layers of (projection, recurrence, residual), read-out.
+ *
+ *     x[0]   = E[symbol]                                    [batch * seq_len, width]
+ *     u      = x[l] W[l] + b[l]                             every input of the cell, side by side
+ *     x[l+1] = x[l] + cell(u)
+ *     logits = x[layers] R + c
+ *
+ * The cell needs one output; its elements times the channels are the width. Inputs that have a
+ * range or no gradient are not projected: they hold 1, brought into the range.
+ *
+ * The dense parts run on the CPU. On a device the recurrence alone runs there, and what it reads
+ * and writes is copied.
+ */
+#ifndef CHARLM_MODEL_H
+#define CHARLM_MODEL_H
+
+#include <pararnnc/pararnnc.h>
+
+#include "dense.h"
+
+struct model_shape {
+    int batch, seq_len, width, layers;
+    bool decode; /* one step at a time, with prnn_step(); seq_len is 1 and there is no backward */
+    prnn_storage storage; /* PRNN_F32 or PRNN_F64 */
+};
+
+/** A part of the vector of parameters. */
+struct model_group {
+    char name[96];
+    size_t offset;
+    int rows, columns;
+    bool decays;         /* AdamW's weight decay is for it */
+    const char *clipped; /* name of a cell's parameter that has a range, or NULL */
+};
+
+struct model;
+
+prnn_status model_create(struct model **out, prnn_context *ctx, const prnn_cell *cell,
+                         const struct model_shape *shape);
+void model_free(struct model *model); /* NULL is fine */
+
+/** Random values; those of the cell as prnn_params_init() makes them. */
+prnn_status model_init(struct model *model, uint64_t seed);
+/** Bring the cell's parameters back into their ranges, after an update. */
+prnn_status model_clip(struct model *model);
+
+size_t model_param_count(const struct model *model);
+void *model_params(struct model *model); /* of the type of the storage; may be changed */
+const void *model_grads(const struct model *model);
+const struct model_group *model_groups(const struct model *model, size_t *count);
+const struct dense *model_dense(const struct model *model);
+const char *model_plan_describe(const struct model *model);
+
+/** The states before the next call: those of the cell's beginning. */
+prnn_status model_forget(struct model *model);
+/** The states after the last call become those before the next. */
+prnn_status model_carry(struct model *model);
+
+/**
+ * Mean loss in nats over [batch, seq_len] symbols and the symbols that follow them. With
+ * 'want_gradient' model_grads() holds its gradient.
+ */
+prnn_status model_loss(struct model *model, const unsigned char *symbols,
+                       const unsigned char *targets, bool want_gradient, double *loss);
+/** One step of every sequence; *logits [batch, symbols] until the next call. Carries the states. */
+prnn_status model_step(struct model *model, const unsigned char *symbols, const void **logits);
+/** To be called after the parameters of a 'decode' model have changed. */
+void model_prepare(struct model *model);
+
+#endif
