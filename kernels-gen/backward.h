@@ -271,6 +271,9 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 
     const prnn_i64 stride = (prnn_i64)PRNN_TILE_STEPS * PRNN_CLUSTER;
     const prnn_i64 tiles = (origin.length + stride - 1) / stride;
+#if PRNN_CLUSTER > 1
+    PRNN_CLUSTER_BARRIER(); /* all blocks: each has begun, so that the others may write to it */
+#endif
     PRNN_NO_UNROLL
     for (int s = 0; s < PRNN_STAGES - 1; s++)
         ring_issue(launch, &origin, s, (tiles - 1 - s) * stride + rank * PRNN_TILE_STEPS);

@@ -529,6 +529,9 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
     const prnn_i64 stride = (prnn_i64)PRNN_TILE_STEPS * PRNN_CLUSTER;
     const prnn_i64 tiles = (origin.length + stride - 1) / stride;
     struct witness seen = {0, -1, 0, 0};
+#if PRNN_CLUSTER > 1
+    PRNN_CLUSTER_BARRIER(); /* all blocks: each has begun, so that the others may write to it */
+#endif
     prnn_u32 max_corrections = 0;
     prnn_u64 sum_corrections = 0;
 
