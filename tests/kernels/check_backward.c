@@ -1,0 +1,121 @@
+#include "kernel_case.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct {
+    const char *name, *cell;
+} cells[] = {
+    {"gru", kernel_cell_gru},       {"lstm", kernel_cell_lstm},     {"detach", kernel_cell_detach},
+    {"output", kernel_cell_output}, {"shared", kernel_cell_shared}, {"dense", kernel_cell_dense},
+};
+enum { CELLS = sizeof cells / sizeof *cells, STRATEGIES = 3 };
+
+static struct assemble_options options_of(int strategy, enum assemble_storage storage,
+                                          enum assemble_mode mode, bool has_resets)
+{
+    return (struct assemble_options){.kernel = ASSEMBLE_BACKWARD,
+                                     .storage = storage,
+                                     .mode = mode,
+                                     .strategy = kernel_strategies[strategy].strategy,
+                                     .has_resets = has_resets};
+}
+
+static void run_and_check(const struct kernel_plan *plan, const struct kernel_shape *shape,
+                          enum shim_order order, double *ratio)
+{
+    struct kernel_data data;
+    kernel_data_create(&data, plan, shape);
+    kernel_data_run(&data, order);
+    kernel_data_check(&data);
+    *ratio = fmax(*ratio, data.largest_ratio);
+    kernel_data_free(&data);
+}
+
+START_TEST(gradients_are_those_of_backpropagation_in_order)
+{
+    const int cell = _i / STRATEGIES, strategy = (_i % STRATEGIES * 2 + cell % 2) % 6;
+    const struct assemble_options options =
+        options_of(strategy, ASSEMBLE_F32, ASSEMBLE_ACCURATE, _i % 2);
+    struct kernel_plan plan;
+    double ratio = 0;
+    kernel_plan_load(&plan, cells[cell].cell, &options, NULL);
+    const struct strategy *s = &options.strategy;
+    const int64_t tile = (int64_t)s->tile_chunks * s->chunk * s->cluster;
+    const struct kernel_shape shapes[] = {
+        {.batch = 1, .steps = 1, .channels = 1},
+        {.batch = 3, .steps = 3 * tile + 7, .channels = 33, .has_h0 = true},
+        {.batch = 1, .steps = tile - 1, .channels = 40, .is_aligned = true},
+        {.batch = 1, .steps = tile + 1, .channels = 40, .is_aligned = true, .is_reversed = true},
+        {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .has_h0 = true},
+        {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .is_reversed = true},
+    };
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        struct kernel_shape shape = shapes[k];
+        if (shape.steps == 0)
+            continue;
+        shape.has_resets = options.has_resets;
+        shape.seed = k + 1;
+        run_and_check(&plan, &shape, (enum shim_order)(k % 3), &ratio);
+    }
+    printf("%s, %s: ratio %.3g of 30\n", cells[cell].name, kernel_strategies[strategy].name, ratio);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+START_TEST(every_storage_type_keeps_its_precision)
+{
+    static const enum assemble_storage storages[] = {ASSEMBLE_F64, ASSEMBLE_BF16, ASSEMBLE_F16};
+    const struct assemble_options options = options_of(3, storages[_i], ASSEMBLE_ACCURATE, false);
+    struct kernel_plan plan;
+    double ratio = 0;
+    kernel_plan_load(&plan, kernel_cell_lstm, &options, NULL);
+    const struct kernel_shape aligned = {
+        .batch = 1, .steps = 31, .channels = 40, .is_aligned = true, .has_h0 = true};
+    const struct kernel_shape odd = {.batch = 3, .steps = 29, .channels = 17};
+    run_and_check(&plan, &aligned, SHIM_RANDOM, &ratio);
+    run_and_check(&plan, &odd, SHIM_REVERSE, &ratio);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+START_TEST(gradients_have_the_same_bits_in_every_order_of_threads)
+{
+    const struct assemble_options options = options_of(5, ASSEMBLE_F32, ASSEMBLE_STRICT, true);
+    struct kernel_plan plan;
+    struct kernel_data first, other;
+    kernel_plan_load(&plan, kernel_cell_shared, &options, NULL);
+    const struct kernel_shape shape = {
+        .batch = 3, .steps = 30, .channels = 20, .has_h0 = true, .has_resets = true, .seed = 9};
+    kernel_data_create(&first, &plan, &shape);
+    kernel_data_create(&other, &plan, &shape);
+    kernel_data_run(&first, SHIM_FORWARD);
+    kernel_data_run(&other, SHIM_REVERSE);
+    kernel_data_check_same(&first, &other);
+    kernel_data_poison(&other);
+    kernel_data_run(&other, SHIM_RANDOM);
+    kernel_data_check_same(&first, &other);
+    kernel_data_free(&first);
+    kernel_data_free(&other);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("backward");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, gradients_are_those_of_backpropagation_in_order, 0,
+                        CELLS * STRATEGIES);
+    tcase_add_loop_test(tcase, every_storage_type_keeps_its_precision, 0, 3);
+    tcase_add_test(tcase, gradients_have_the_same_bits_in_every_order_of_threads);
+    Suite *suite = suite_create("backward");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,226 @@
+#include "kernel_case.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct {
+    const char *name, *cell;
+} cells[] = {
+    {"gru", kernel_cell_gru},       {"lstm", kernel_cell_lstm},     {"affine", kernel_cell_affine},
+    {"output", kernel_cell_output}, {"shared", kernel_cell_shared}, {"dense", kernel_cell_dense},
+};
+enum { CELLS = sizeof cells / sizeof *cells };
+
+static struct assemble_options options_of(int strategy, enum assemble_storage storage,
+                                          enum assemble_mode mode, bool has_resets)
+{
+    struct assemble_options options = {.kernel = ASSEMBLE_FORWARD,
+                                       .storage = storage,
+                                       .mode = mode,
+                                       .strategy = kernel_strategies[strategy].strategy,
+                                       .has_resets = has_resets};
+    while (options.strategy.lanes * options.strategy.vc *
+           (storage == ASSEMBLE_F64   ? 8
+            : storage == ASSEMBLE_F32 ? 4
+                                      : 2) %
+           16)
+        options.strategy.lanes *= 2;
+    return options;
+}
+
+static void check_certificate(const struct kernel_data *d)
+{
+    const struct strategy *s = &d->plan->options.strategy;
+    const uint32_t chunks = s->tile_chunks * s->cluster;
+    for (int b = 0; b < d->grid; b++) {
+        const struct prnn_block_report *report = &d->report[b];
+        ck_assert(report->mismatch >= 0 && report->mismatch <= d->shape.tolerance);
+        /* Newton ends after the chunks and one more; then at most as many sweeps. */
+        ck_assert_uint_le(report->max_corrections, 2 * (chunks + 1) + 1);
+        ck_assert_uint_eq(report->nonfinite, 0);
+        ck_assert_uint_le(report->sum_corrections,
+                          (uint64_t)report->tiles * report->max_corrections);
+    }
+}
+
+static void run_and_check(const struct kernel_plan *plan, const struct kernel_shape *shape,
+                          enum shim_order order, double *ratio)
+{
+    struct kernel_data data;
+    kernel_data_create(&data, plan, shape);
+    kernel_data_run(&data, order);
+    kernel_data_check(&data);
+    check_certificate(&data);
+    *ratio = fmax(*ratio, data.largest_ratio);
+    kernel_data_free(&data);
+}
+
+START_TEST(states_and_outputs_are_the_interpreters_for_every_strategy)
+{
+    const int cell = _i / KERNEL_STRATEGIES, strategy = _i % KERNEL_STRATEGIES;
+    /* Every strategy for two cells, every other one for the rest: a text costs half a second. */
+    if (cell > 1 && (cell + strategy) % 2)
+        return;
+    const struct assemble_options options =
+        options_of(strategy, ASSEMBLE_F32, ASSEMBLE_ACCURATE, _i % 2);
+    struct kernel_plan plan;
+    double ratio = 0;
+    kernel_plan_load(&plan, cells[cell].cell, &options, NULL);
+    const struct strategy *s = &options.strategy;
+    const int64_t tile = (int64_t)s->tile_chunks * s->chunk * s->cluster;
+    const struct kernel_shape shapes[] = {
+        {.batch = 1, .steps = 1, .channels = 1},
+        {.batch = 3, .steps = 3 * tile + 7, .channels = 33, .has_h0 = true, .tolerance = 1e-5},
+        {.batch = 1, .steps = tile - 1, .channels = 40, .is_aligned = true, .tolerance = 1e-5},
+        {.batch = 1, .steps = tile + 1, .channels = 40, .is_aligned = true, .is_reversed = true},
+        {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .has_h0 = true},
+        {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .is_reversed = true},
+    };
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        struct kernel_shape shape = shapes[k];
+        shape.has_resets = options.has_resets;
+        shape.seed = k + 1;
+        run_and_check(&plan, &shape, (enum shim_order)(k % 3), &ratio);
+    }
+    printf("%s, %s: ratio %.3g of 30\n", cells[cell].name, kernel_strategies[strategy].name, ratio);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+START_TEST(every_storage_type_keeps_its_precision)
+{
+    static const enum assemble_storage storages[] = {ASSEMBLE_F64, ASSEMBLE_BF16, ASSEMBLE_F16};
+    const struct assemble_options options = options_of(3, storages[_i], ASSEMBLE_ACCURATE, false);
+    struct kernel_plan plan;
+    double ratio = 0;
+    kernel_plan_load(&plan, kernel_cell_lstm, &options, NULL);
+    const struct kernel_shape aligned = {
+        .batch = 1, .steps = 31, .channels = 40, .is_aligned = true, .has_h0 = true};
+    const struct kernel_shape odd = {.batch = 3, .steps = 29, .channels = 17};
+    run_and_check(&plan, &aligned, SHIM_RANDOM, &ratio);
+    run_and_check(&plan, &odd, SHIM_REVERSE, &ratio);
+    printf("storage %d: ratio %.3g of 30\n", _i, ratio);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+/* One sequence in order against every shape of a tile: tolerance 0 promises the same bits. */
+static void check_bits(const char *cell, enum assemble_mode mode, int strategy, double gain)
+{
+    const struct assemble_options first = options_of(0, ASSEMBLE_F32, mode, false),
+                                  second = options_of(strategy, ASSEMBLE_F32, mode, false);
+    struct kernel_plan alone, tiled;
+    kernel_plan_load(&alone, cell, &first, NULL);
+    kernel_plan_load(&tiled, cell, &second, NULL);
+    const struct kernel_shape shape = {
+        .batch = 2, .steps = 75, .channels = 11, .has_h0 = true, .gain = gain, .seed = 7};
+    struct kernel_data a, b;
+    kernel_data_create(&a, &alone, &shape);
+    kernel_data_create(&b, &tiled, &shape);
+    kernel_data_run(&a, SHIM_FORWARD);
+    for (int order = SHIM_FORWARD; order <= SHIM_RANDOM; order++) {
+        kernel_data_poison(&b);
+        kernel_data_run(&b, (enum shim_order)order);
+        kernel_data_check_same(&a, &b);
+        check_certificate(&b);
+    }
+    kernel_data_free(&a);
+    kernel_data_free(&b);
+    kernel_plan_free(&alone);
+    kernel_plan_free(&tiled);
+}
+
+START_TEST(tolerance_zero_has_the_bits_of_the_sequential_run)
+{
+    const enum assemble_mode mode = _i % 2 ? ASSEMBLE_STRICT : ASSEMBLE_ACCURATE;
+    const int strategy = 1 + _i / 2;
+    check_bits(strategy % 2 ? kernel_cell_lstm : kernel_cell_gru, mode, strategy, 2.0);
+}
+END_TEST
+
+START_TEST(chaotic_cell_ends_with_the_bits_of_the_sequential_run)
+{
+    check_bits(kernel_cell_chaotic, ASSEMBLE_STRICT, _i ? 4 : 2, -0.5);
+}
+END_TEST
+
+START_TEST(nan_in_one_sequence_and_channel_reaches_no_other)
+{
+    const struct assemble_options options =
+        options_of(_i ? 5 : 2, ASSEMBLE_F32, ASSEMBLE_ACCURATE, false);
+    struct kernel_plan plan;
+    kernel_plan_load(&plan, kernel_cell_gru, &options, NULL);
+    const struct kernel_shape shape = {.batch = 3, .steps = 41, .channels = 20, .seed = 3};
+    struct kernel_data a, b;
+    kernel_data_create(&a, &plan, &shape);
+    kernel_data_create(&b, &plan, &shape);
+    kernel_set(kernel_tensor_of(&b, GROUP_X, 1), (size_t)((41 + 19) * 20 + 4), (double)NAN);
+    kernel_data_run(&a, SHIM_FORWARD);
+    kernel_data_run(&b, SHIM_FORWARD);
+    const struct kernel_tensor *h = kernel_tensor_of(&a, GROUP_H, 0),
+                               *k = kernel_tensor_of(&b, GROUP_H, 0);
+    bool is_reported = false;
+    for (int64_t row = 0; row < 3 * 41; row++)
+        for (int64_t n = 0; n < 20; n++) {
+            const double want = kernel_get(h, (size_t)(row * 20 + n));
+            const double got = kernel_get(k, (size_t)(row * 20 + n));
+            if (row / 41 == 1 && row % 41 >= 19 && n == 4)
+                ck_assert_msg(isnan(got), "step %d is %g", (int)row % 41, got);
+            else
+                ck_assert_msg(got == want, "sequence %d step %d channel %d: %g, %g", (int)row / 41,
+                              (int)row % 41, (int)n, got, want);
+        }
+    for (int block = 0; block < b.grid; block++) {
+        is_reported |= b.report[block].nonfinite == 1;
+        ck_assert(b.report[block].nonfinite == 0 || b.report[block].batch == 1);
+    }
+    ck_assert(is_reported);
+    kernel_data_free(&a);
+    kernel_data_free(&b);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+START_TEST(strict_mode_has_the_same_bits_at_every_optimisation_level)
+{
+    static const char *const levels[][2] = {{"-O0", NULL}, {"-O2", NULL}};
+    uint64_t hash[2];
+    for (int level = 0; level < 2; level++) {
+        const struct assemble_options options = options_of(1, ASSEMBLE_F32, ASSEMBLE_STRICT, false);
+        struct kernel_plan plan;
+        struct kernel_data data;
+        kernel_plan_load(&plan, kernel_cell_gru, &options, levels[level]);
+        const struct kernel_shape shape = {
+            .batch = 1, .steps = 50, .channels = 8, .tolerance = 1e-5, .seed = 5};
+        kernel_data_create(&data, &plan, &shape);
+        kernel_data_run(&data, SHIM_FORWARD);
+        hash[level] = kernel_data_hash(&data);
+        kernel_data_free(&data);
+        kernel_plan_free(&plan);
+    }
+    ck_assert_uint_eq(hash[0], hash[1]);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("forward");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, states_and_outputs_are_the_interpreters_for_every_strategy, 0,
+                        CELLS * KERNEL_STRATEGIES);
+    tcase_add_loop_test(tcase, every_storage_type_keeps_its_precision, 0, 3);
+    tcase_add_loop_test(tcase, tolerance_zero_has_the_bits_of_the_sequential_run, 0,
+                        2 * (KERNEL_STRATEGIES - 1));
+    tcase_add_loop_test(tcase, chaotic_cell_ends_with_the_bits_of_the_sequential_run, 0, 2);
+    tcase_add_loop_test(tcase, nan_in_one_sequence_and_channel_reaches_no_other, 0, 2);
+    tcase_add_test(tcase, strict_mode_has_the_same_bits_at_every_optimisation_level);
+    Suite *suite = suite_create("forward");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
