@@ -88,7 +88,6 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
     struct strategy used[CUDA_KERNEL_COUNT] = {{0}};
     prnn_status st = PRNN_OK;
     memset(texts, 0, sizeof texts);
-    strategy_choose(&common->strategy, &plan->shape, unit && unit->structure.is_affine);
     if (strategy && (st = strategy_read(&common->strategy, strategy)) < 0)
         return st;
     for (int k = 0; k < CUDA_KERNEL_COUNT && st >= 0; k++) {
@@ -97,6 +96,12 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
             continue;
         options.kernel = kernels[k];
         options.target = ASSEMBLE_CUDA;
+        if (strategy)
+            strategy_limit(&options.strategy, options.kernel);
+        else
+            strategy_choose(&options.strategy, &plan->shape, options.kernel);
+        if (!cuda_device_properties(plan->ctx->cuda)->has_clusters)
+            options.strategy.cluster = 1;
         /* The backward pass holds more rows: a forced strategy is that of the forward solve. */
         st = make_text(&texts[k], &options, unit, !strategy || k == CUDA_BACKWARD);
         if (st < 0)
