@@ -207,6 +207,16 @@ prnn_status model_clip(struct model *model)
     return st;
 }
 
+const struct model_shape *model_shape_of(const struct model *model)
+{
+    return &model->shape;
+}
+
+void model_copy(struct model *to, const struct model *from)
+{
+    memcpy(to->params, from->params, from->param_count * from->dense->size);
+}
+
 size_t model_param_count(const struct model *model)
 {
     return model->param_count;

@@ -45,6 +45,9 @@ prnn_status model_init(struct model *model, uint64_t seed);
 /** Bring the cell's parameters back into their ranges, after an update. */
 prnn_status model_clip(struct model *model);
 
+const struct model_shape *model_shape_of(const struct model *model);
+/** The parameters of another model of the same cell, width, layers and storage. */
+void model_copy(struct model *to, const struct model *from);
 size_t model_param_count(const struct model *model);
 void *model_params(struct model *model); /* of the type of the storage; may be changed */
 const void *model_grads(const struct model *model);
