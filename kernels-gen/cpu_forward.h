@@ -11,8 +11,10 @@
 #define CPU_SIMD _Pragma("omp simd")
 /* Arrays may not be empty. */
 #define CPU_ROOM(n) ((n) > 0 ? (n) : 1)
-/* Channels of a group: a vector of each scalar of the cell, many times over, in 32 KiB. */
-#define PRNN_CPU_GROUP (PRNN_PARAMS + 4 * PRNN_STATES <= 24 ? 256 : 64)
+/* Channels of a group: what a step reads and writes again stays in 32 KiB, and the rows it streams
+ * are long enough for the hardware to fetch ahead. */
+#define PRNN_CPU_GROUP                                                                             \
+    (PRNN_PARAMS + 4 * PRNN_STATES <= 8 ? 1024 : PRNN_PARAMS + 4 * PRNN_STATES <= 24 ? 256 : 64)
 
 /* The initial states of a group, as reals. */
 PRNN_FN void cpu_initial(const struct prnn_launch *launch, const struct place *at, prnn_i64 c0,
