@@ -460,13 +460,14 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
             PRNN_UNROLL
             for (int v = 0; v < PRNN_VC; v++) {
                 prnn_real sum = 0;
+                if (!arg->base || k.at.channel + v >= channels)
+                    continue;
                 PRNN_NO_UNROLL
                 for (prnn_i32 r = 0; r < PRNN_CLUSTER; r++)
                     sum += PRNN_SLD(s_public, AT_PUBLIC(0, r, i, k.c + v));
-                if (arg->base && k.at.channel + v < channels)
-                    PRNN_GST((prnn_real *)arg->base + origin.sequence * arg->stride_b +
-                                 k.at.channel + v,
-                             sum);
+                PRNN_GST((prnn_real *)arg->base + origin.sequence * arg->stride_b +
+                             k.at.channel + v,
+                         sum);
             }
         }
     }
