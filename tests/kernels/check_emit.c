@@ -1,0 +1,121 @@
+/* The text of a cell is a function of the cell's meaning alone. */
+#include "pipeline.h"
+#include "textcheck.h"
+
+#include <check.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The same cell under two sets of names, comments and layouts. */
+static const char first[] =
+    "## read me\ncell zzquirky { state zzmemory; input zzpressure, zzgate;\n"
+    "param zzweight;\n"
+    "zzhalf = sigmoid(zzgate + 0.1);\n"
+    "zzmemory' = zzhalf*tanh(zzweight*zzmemory + zzpressure);\n"
+    "output zzread = zzmemory'*1.5; }\n";
+static const char second[] = "cell b{state h;input u,v;param a;f=sigmoid(v+0.1);\n"
+                             "h'=f*tanh(a*h+u);output y=h'*1.5;}\n";
+
+static struct assemble_options options_of(int kernel)
+{
+    return (struct assemble_options){
+        .kernel = (enum assemble_kernel)kernel,
+        .target = kernel == ASSEMBLE_CPU ? ASSEMBLE_HOST : ASSEMBLE_CUDA,
+        .strategy = {.lanes = 8, .vc = 1, .tile_chunks = 4, .chunk = 4, .stages = 2, .cluster = 1},
+        .state_written = 1,
+        .state_gradient = 1};
+}
+
+/* malloc'd */
+static char *text_of(const char *cell, int kernel)
+{
+    struct unit *unit;
+    struct pipeline_text text;
+    const struct assemble_options options = options_of(kernel);
+    ck_assert_int_eq(pipeline_load_text(&unit, "test.cell", cell, strlen(cell), NULL), PIPELINE_OK);
+    ck_assert_int_eq(pipeline_assemble(&text, unit, &options), PIPELINE_OK);
+    ck_assert_msg(!text.refusal, "%s", text.refusal);
+    char *copy = strdup(text.assembled.text);
+    ck_assert_uint_eq(strlen(copy), text.assembled.length);
+    pipeline_text_free(&text);
+    unit_free(unit);
+    return copy;
+}
+
+START_TEST(same_cell_gives_the_same_text_in_every_locale)
+{
+    static const char *const locales[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "C.UTF-8"};
+    char *plain = text_of(first, _i), *again = text_of(first, _i);
+    for (size_t k = 0; k < 3 && !setlocale(LC_ALL, locales[k]); k++)
+        continue;
+    char *elsewhere = text_of(first, _i);
+    setlocale(LC_ALL, "C");
+    ck_assert_str_eq(plain, again);
+    ck_assert_str_eq(plain, elsewhere);
+    free(plain);
+    free(again);
+    free(elsewhere);
+}
+END_TEST
+
+START_TEST(names_comments_and_layout_do_not_change_the_text)
+{
+    char *a = text_of(first, _i), *b = text_of(second, _i);
+    ck_assert_str_eq(a, b);
+    ck_assert_ptr_null(strstr(a, "zz"));
+    ck_assert_ptr_null(strstr(a, "quirky"));
+    ck_assert_ptr_null(strstr(a, "read me"));
+    free(a);
+    free(b);
+}
+END_TEST
+
+START_TEST(another_constant_gives_another_text_and_another_name)
+{
+    char *a = text_of(second, ASSEMBLE_FORWARD);
+    char changed[sizeof second];
+    memcpy(changed, second, sizeof second);
+    *strstr(changed, "1.5") = '2';
+    char *b = text_of(changed, ASSEMBLE_FORWARD);
+    ck_assert_str_ne(strstr(a, "#define PRNN_ENTRY"), strstr(b, "#define PRNN_ENTRY"));
+    ck_assert_int_ne(strncmp(strstr(a, "#define PRNN_ENTRY"), strstr(b, "#define PRNN_ENTRY"), 56),
+                     0);
+    free(a);
+    free(b);
+}
+END_TEST
+
+START_TEST(text_check_refuses_what_no_emitted_half_holds)
+{
+    static const char *const wrong[] = {"\"",           "'",          "\\",      "#include",
+                                        "\t",           "\r",         "\x7f",    "\xc3\xa9",
+                                        "asm volatile", "a; asm(b);", "__asm__", "\x1b[31m"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(textcheck(wrong[i], strlen(wrong[i])) != NULL, "passed: %s", wrong[i]);
+    ck_assert_ptr_nonnull(textcheck("a\0b", 3));
+    char nested[80];
+    memset(nested, '(', 40);
+    memset(nested + 40, ')', 40);
+    ck_assert_ptr_nonnull(textcheck(nested, 80));
+    ck_assert_ptr_null(textcheck(nested + 10, 60));
+    static const char right[] = "    const float v1 = prnn_tanh(x[0]) + 1.0f; /* 0.5 */\n";
+    ck_assert_ptr_null(textcheck(right, sizeof right - 1));
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("emit");
+    tcase_add_loop_test(tcase, same_cell_gives_the_same_text_in_every_locale, 0, ASSEMBLE_SCAN);
+    tcase_add_loop_test(tcase, names_comments_and_layout_do_not_change_the_text, 0, ASSEMBLE_SCAN);
+    tcase_add_test(tcase, another_constant_gives_another_text_and_another_name);
+    tcase_add_test(tcase, text_check_refuses_what_no_emitted_half_holds);
+    Suite *suite = suite_create("emit");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
