@@ -14,7 +14,9 @@
 #include "text.h"
 #include "train.h"
 
-enum { HEADER_BYTES = 4 << 20, EXIT_CELL = 1, EXIT_USAGE, EXIT_FILE, EXIT_LIMIT, EXIT_DEVICE };
+/* A few generated headers of megabytes would be most of the text otherwise. */
+enum { HEADER_SHARE = 32 << 10, HEADER_BYTES = 3 << 20 };
+enum { EXIT_CELL = 1, EXIT_USAGE, EXIT_FILE, EXIT_LIMIT, EXIT_DEVICE };
 
 static int exit_code(prnn_status st)
 {
@@ -47,7 +49,7 @@ static bool text_load(struct corpus *corpus, const struct options *options)
 {
     const char *path = options->text ? options->text : "/usr/include";
     if (options->text ? corpus_read_file(corpus, path)
-                      : corpus_read_headers(corpus, path, HEADER_BYTES)) {
+                      : corpus_read_headers(corpus, path, HEADER_SHARE, HEADER_BYTES)) {
         printf("text       %s: %zu characters of %zu file%s, %zu for validation\n", path,
                corpus->training.length + corpus->validation.length, corpus->files,
                corpus->files == 1 ? "" : "s", corpus->validation.length);

@@ -94,7 +94,7 @@ static int by_name(const FTSENT **a, const FTSENT **b)
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-bool corpus_read_headers(struct corpus *out, const char *folder, size_t limit)
+bool corpus_read_headers(struct corpus *out, const char *folder, size_t share, size_t limit)
 {
     char *name = strdup(folder);
     char *roots[] = {name, NULL};
@@ -113,6 +113,8 @@ bool corpus_read_headers(struct corpus *out, const char *folder, size_t limit)
         if (!bytes)
             continue; /* a header that this user may not read */
         size_t left = limit - out->training.length - out->validation.length;
+        if (left > share)
+            left = share;
         bool is_validation = out->files % VALIDATION_SHARE == VALIDATION_SHARE - 1;
         done = append(is_validation ? &out->validation : &out->training, bytes,
                       length < left ? length : left);

@@ -27,10 +27,10 @@ char text_byte(unsigned char symbol); /* '?' for the symbol of all other bytes *
  * bytes; errno is 0 for the latter. */
 bool corpus_read_file(struct corpus *out, const char *path);
 /**
- * The headers (*.h) below a folder in the order of their paths, until 'limit' bytes are read; every
- * twentieth file is for validation.
+ * The headers (*.h) below a folder in the order of their paths, 'share' bytes of each at most,
+ * until 'limit' bytes are read; every twentieth file is for validation.
  */
-bool corpus_read_headers(struct corpus *out, const char *folder, size_t limit);
+bool corpus_read_headers(struct corpus *out, const char *folder, size_t share, size_t limit);
 void corpus_free(struct corpus *corpus);
 
 #endif
