@@ -131,7 +131,7 @@ int main(void)
             fprintf(stderr, "%s: %s\n", path, unit ? unit->messages : "no memory");
             failed++;
         } else {
-            /* One combination for every fourth cell: 21 texts, or 28, in some 20 seconds. */
+            /* One combination for every fourth cell: some 20 seconds. */
             for (int k = 0; k < COMBINATIONS; k++)
                 if (is_all || (c % 4 == 0 && (size_t)k == c / 4 * 5 % COMBINATIONS))
                     failed += compile(unit, names[c], k, table, &texts);
