@@ -1,6 +1,7 @@
 /* pararnnc bench: times, beside what no program could beat. */
 #include "handles.h"
 #include "measure.h"
+#include "measure_device.h"
 #include "trial.h"
 
 #include <inttypes.h>
@@ -144,14 +145,22 @@ static double bytes_moved(const struct trial *trial, bool is_backward)
 
 /* ---- Measurements ---- */
 
+/* On a GPU so many runs are started in a row that starting them does not count. */
+enum { RUNS_AT_ONCE = 16 };
+
+static int runs_at_once(const struct trial *trial)
+{
+    return trial->is_host ? 1 : RUNS_AT_ONCE;
+}
+
 static int work_forward(void *context)
 {
-    return trial_forward(context);
+    return trial_forward(context, runs_at_once(context));
 }
 
 static int work_backward(void *context)
 {
-    return trial_backward(context);
+    return trial_backward(context, runs_at_once(context));
 }
 
 static int measure_trial(struct bench *bench, struct trial *trial)
@@ -159,9 +168,10 @@ static int measure_trial(struct bench *bench, struct trial *trial)
     const prnn_problem *problem = &trial->options.problem;
     const double elements =
         (double)problem->batch * (double)problem->seq_len * (double)problem->channels;
-    if (trial->is_host && bench->bandwidth == 0) {
+    if (bench->bandwidth == 0) {
         output_progress("measuring the bandwidth of a copy");
-        bench->bandwidth = measure_copy_bandwidth(bench->threads);
+        bench->bandwidth = trial->is_host ? measure_copy_bandwidth(bench->threads)
+                                          : measure_device_bandwidth(trial->ctx->cuda);
     }
     const double evaluate = measure_evaluate(bench, trial, elements);
     for (int is_backward = 0; is_backward < 2; is_backward++) {
@@ -170,7 +180,8 @@ static int measure_trial(struct bench *bench, struct trial *trial)
                         bench->dtype, problem->batch, problem->seq_len, problem->channels,
                         is_backward ? "backward" : "forward");
         const double seconds = measure_median(is_backward ? work_backward : work_forward, trial, 3,
-                                              bench->seconds, &failure);
+                                              bench->seconds, &failure) /
+                               runs_at_once(trial);
         if (failure)
             return failure;
         struct row *row = add_row(bench);
@@ -189,7 +200,7 @@ static int measure_trial(struct bench *bench, struct trial *trial)
             .evaluate = evaluate,
             .copy = NAN,
         };
-        if (trial->is_host && bench->bandwidth > 0)
+        if (bench->bandwidth > 0)
             row->copy = row->bytes / bench->bandwidth;
     }
     return EXIT_CODE_OK;
@@ -268,7 +279,10 @@ static void print_table(struct textbuf *out, const struct bench *bench)
                     "the first-level cache\nx copy: time over that of moving each tensor once, "
                     "at ");
         textbuf_add_short(out, 1e-9 * bench->bandwidth, 3);
-        textbuf_printf(out, " GB/s as measured with %d threads\n", bench->threads);
+        if (!strcmp(bench->rows[0].device, "cpu"))
+            textbuf_printf(out, " GB/s as measured with %d threads\n", bench->threads);
+        else
+            textbuf_printf(out, " GB/s as measured on %s\n", bench->rows[0].device);
     }
 }
 
@@ -454,7 +468,7 @@ const struct command command_bench = {
             "and step, and the ratio to two times that no program can beat: that of evaluating the "
             "step's functions alone on vectors that stay in the first-level cache, and that of "
             "moving each tensor once at the bandwidth of a plain copy. Both are measured in the "
-            "same run on as many threads. All states are written and get gradients.",
+            "same run on as many threads. On a GPU the first is not measured. All states are written and get gradients.",
     .options = options,
     .examples = "pararnnc bench cells/paragru.cell --device cpu\n"
                 "pararnnc bench cells/*.cell --shape 8x2048x1024 --shape 1x65536x256 --dtype f32 "

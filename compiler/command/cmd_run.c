@@ -84,7 +84,7 @@ static int solve(struct outcome *out)
 {
     struct trial *trial = &out->trial;
     double start = measure_now();
-    int code = trial_forward(trial);
+    int code = trial_forward(trial, 1);
     out->forward_seconds = measure_now() - start;
     out->certificate = (prnn_certificate)PRNN_CERTIFICATE_INIT;
     if (!code)
@@ -93,7 +93,7 @@ static int solve(struct outcome *out)
             "certificate");
     start = measure_now();
     if (!code)
-        code = trial_backward(trial);
+        code = trial_backward(trial, 1);
     out->backward_seconds = measure_now() - start;
     if (!code)
         code = trial_fetch(trial);

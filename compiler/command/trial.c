@@ -270,20 +270,24 @@ void trial_free(struct trial *trial)
     prnn_context_free(trial->ctx);
 }
 
-int trial_forward(struct trial *trial)
+int trial_forward(struct trial *trial, int times)
 {
-    const prnn_status status = prnn_forward(trial->plan, trial->args, trial->workspace, NULL);
-    if (status < 0)
-        return command_status(status, "forward");
+    for (int i = 0; i < times; i++) {
+        const prnn_status status = prnn_forward(trial->plan, trial->args, trial->workspace, NULL);
+        if (status < 0)
+            return command_status(status, "forward");
+    }
     return command_status(prnn_stream_wait(trial->ctx, NULL), "forward");
 }
 
-int trial_backward(struct trial *trial)
+int trial_backward(struct trial *trial, int times)
 {
-    const prnn_status status =
-        prnn_backward(trial->plan, trial->args, trial->grads, trial->workspace, NULL);
-    if (status < 0)
-        return command_status(status, "backward");
+    for (int i = 0; i < times; i++) {
+        const prnn_status status =
+            prnn_backward(trial->plan, trial->args, trial->grads, trial->workspace, NULL);
+        if (status < 0)
+            return command_status(status, "backward");
+    }
     return command_status(prnn_stream_wait(trial->ctx, NULL), "backward");
 }
 

@@ -47,9 +47,9 @@ int trial_create(struct trial *trial, struct invocation *inv, const struct unit 
                  const char *path, const struct trial_options *options);
 void trial_free(struct trial *trial);
 
-/* Run and wait. */
-int trial_forward(struct trial *trial);
-int trial_backward(struct trial *trial);
+/* Run 'times' times in a row, then wait. */
+int trial_forward(struct trial *trial, int times);
+int trial_backward(struct trial *trial, int times);
 /* Bring results to the host. */
 int trial_fetch(struct trial *trial);
 
