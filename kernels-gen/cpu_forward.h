@@ -11,10 +11,11 @@
 #define CPU_SIMD _Pragma("omp simd")
 /* Arrays may not be empty. */
 #define CPU_ROOM(n) ((n) > 0 ? (n) : 1)
-/* Channels of a group: what a step reads and writes again stays in 32 KiB, and the rows it streams
- * are long enough for the hardware to fetch ahead. */
+/* Channels of a group: as many as keep the vectors of states and parameters near. Wide groups use
+ * each page of the tensors up while it is known to the processor. */
+#define PRNN_CPU_VECTORS (PRNN_PARAMS + 4 * PRNN_STATES)
 #define PRNN_CPU_GROUP                                                                             \
-    (PRNN_PARAMS + 4 * PRNN_STATES <= 8 ? 1024 : PRNN_PARAMS + 4 * PRNN_STATES <= 24 ? 256 : 64)
+    (PRNN_CPU_VECTORS <= 8 ? 1024 : PRNN_CPU_VECTORS <= 16 ? 512 : PRNN_CPU_VECTORS <= 32 ? 256 : 64)
 
 /* The initial states of a group, as reals. */
 PRNN_FN void cpu_initial(const struct prnn_launch *launch, const struct place *at, prnn_i64 c0,

@@ -2,6 +2,13 @@
  * threads is here: a barrier, shared memory or a shuffle in a CPU text does not compile. */
 #define PRNN_HOST 1
 
+/* gcc threads jumps through chains of selects, and its vectoriser then works with masks on both
+ * sides; and a vector of channels is one long chain of multiply-adds, which wants to be mixed with
+ * its neighbours. Measured on the gated unit (gcc 12, AVX2): a quarter less time. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-thread-jumps", "schedule-insns")
+#endif
+
 #define PRNN_FN static inline __attribute__((always_inline, unused))
 #define PRNN_CONST_FN PRNN_FN
 #define PRNN_UNROLL _Pragma("GCC unroll 16")

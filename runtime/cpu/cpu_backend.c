@@ -77,13 +77,15 @@ static bool lay_out(struct cpu_plan *plan)
     const struct backend_shape *shape = &plan->shape;
     const size_t real = real_bytes(shape->storage);
     plan->slots = shape->batch < SLOTS ? shape->batch : SLOTS;
-    plan->group = GROUP_MAX;
-    while (plan->group > GROUP_MIN &&
-           plan->slots * ((shape->channels + plan->group - 1) / plan->group) < ITEMS_WANTED)
-        plan->group /= 2;
-    plan->groups = (shape->channels + plan->group - 1) / plan->group;
     for (uint32_t k = 0; k < shape->counts.inputs; k++)
         plan->shared_inputs += shape->input_is_shared[k];
+    /* Sums over channels depend on the groups, so these may not depend on the threads then. */
+    const int64_t items = plan->shared_inputs ? ITEMS_WANTED : plan->threads;
+    plan->group = GROUP_MAX;
+    while (plan->group > GROUP_MIN &&
+           plan->slots * ((shape->channels + plan->group - 1) / plan->group) < items)
+        plan->group /= 2;
+    plan->groups = (shape->channels + plan->group - 1) / plan->group;
 
     plan->scratch_at = REPORT_ROOM;
     plan->scratch_each =
