@@ -14,13 +14,10 @@ PRNN_FN void affine_identity(prnn_real *d)
     }
 }
 
-/* d <- j * d, where j has the pattern of the Jacobian. */
-PRNN_FN void affine_advance(prnn_real *d, const prnn_real *jac)
+/* out = a * b; 'out' may be neither. A factor is a step's Jacobian, which has that pattern, or closed. */
+PRNN_FN void affine_product(prnn_real *out, const prnn_real *a, int a_is_step, const prnn_real *b,
+                            int b_is_step)
 {
-    prnn_real old[PRNN_MATRIX];
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_MATRIX; i++)
-        old[i] = d[i];
     PRNN_UNROLL
     for (int i = 0; i < PRNN_STATES; i++) {
         PRNN_UNROLL
@@ -31,43 +28,55 @@ PRNN_FN void affine_advance(prnn_real *d, const prnn_real *jac)
             int is_first = 1;
             PRNN_UNROLL
             for (int k = 0; k < PRNN_STATES; k++) {
-                if (!cell_jac_nonzero(i, k) || !cell_closed(k, j))
+                if (!(a_is_step ? cell_jac_nonzero(i, k) : cell_closed(i, k)) ||
+                    !(b_is_step ? cell_jac_nonzero(k, j) : cell_closed(k, j)))
                     continue;
-                sum = is_first ? jac[i * PRNN_STATES + k] * old[k * PRNN_STATES + j]
-                               : PRNN_FMA(jac[i * PRNN_STATES + k], old[k * PRNN_STATES + j], sum);
+                sum = is_first ? a[i * PRNN_STATES + k] * b[k * PRNN_STATES + j]
+                               : PRNN_FMA(a[i * PRNN_STATES + k], b[k * PRNN_STATES + j], sum);
                 is_first = 0;
             }
-            d[i * PRNN_STATES + j] = sum;
+            out[i * PRNN_STATES + j] = sum;
         }
     }
 }
 
-/* m <- d * m, both closed. */
+PRNN_FN void affine_copy(prnn_real *out, const prnn_real *d)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_MATRIX; i++)
+        out[i] = d[i];
+}
+
+/* d <- j * d, one step on. */
+PRNN_FN void affine_advance(prnn_real *d, const prnn_real *jac)
+{
+    prnn_real old[PRNN_MATRIX];
+    affine_copy(old, d);
+    affine_product(d, jac, 1, old, 0);
+}
+
+/* d <- d * j: the transposed maps composed in reverse time, (J_1^T J_2^T)^T = J_2 J_1. */
+PRNN_FN void affine_retreat(prnn_real *d, const prnn_real *jac)
+{
+    prnn_real old[PRNN_MATRIX];
+    affine_copy(old, d);
+    affine_product(d, old, 0, jac, 1);
+}
+
+/* m <- d * m. */
 PRNN_FN void affine_compose(const prnn_real *d, prnn_real *m)
 {
     prnn_real old[PRNN_MATRIX];
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_MATRIX; i++)
-        old[i] = m[i];
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_STATES; i++) {
-        PRNN_UNROLL
-        for (int j = 0; j < PRNN_STATES; j++) {
-            if (!cell_closed(i, j))
-                continue;
-            prnn_real sum = 0;
-            int is_first = 1;
-            PRNN_UNROLL
-            for (int k = 0; k < PRNN_STATES; k++) {
-                if (!cell_closed(i, k) || !cell_closed(k, j))
-                    continue;
-                sum = is_first ? d[i * PRNN_STATES + k] * old[k * PRNN_STATES + j]
-                               : PRNN_FMA(d[i * PRNN_STATES + k], old[k * PRNN_STATES + j], sum);
-                is_first = 0;
-            }
-            m[i * PRNN_STATES + j] = sum;
-        }
-    }
+    affine_copy(old, m);
+    affine_product(m, d, 0, old, 0);
+}
+
+/* d <- d * m. */
+PRNN_FN void affine_compose_after(prnn_real *d, const prnn_real *m)
+{
+    prnn_real old[PRNN_MATRIX];
+    affine_copy(old, d);
+    affine_product(d, old, 0, m, 0);
 }
 
 /* out = b + d * v. 'out' may be neither b nor v. */
@@ -99,34 +108,6 @@ PRNN_FN void affine_apply_transposed(prnn_real *out, const prnn_real *d, const p
     }
 }
 
-/* d <- d * j: the transposed maps composed in reverse time, (J_1^T J_2^T)^T = J_2 J_1. */
-PRNN_FN void affine_retreat(prnn_real *d, const prnn_real *jac)
-{
-    prnn_real old[PRNN_MATRIX];
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_MATRIX; i++)
-        old[i] = d[i];
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_STATES; i++) {
-        PRNN_UNROLL
-        for (int j = 0; j < PRNN_STATES; j++) {
-            if (!cell_closed(i, j))
-                continue;
-            prnn_real sum = 0;
-            int is_first = 1;
-            PRNN_UNROLL
-            for (int k = 0; k < PRNN_STATES; k++) {
-                if (!cell_closed(i, k) || !cell_jac_nonzero(k, j))
-                    continue;
-                sum = is_first ? old[i * PRNN_STATES + k] * jac[k * PRNN_STATES + j]
-                               : PRNN_FMA(old[i * PRNN_STATES + k], jac[k * PRNN_STATES + j], sum);
-                is_first = 0;
-            }
-            d[i * PRNN_STATES + j] = sum;
-        }
-    }
-}
-
 /* out = b + j^T v, where j has the pattern of the Jacobian. */
 PRNN_FN void affine_apply_jacobian_transposed(prnn_real *out, const prnn_real *jac,
                                               const prnn_real *v, const prnn_real *b)
@@ -140,17 +121,4 @@ PRNN_FN void affine_apply_jacobian_transposed(prnn_real *out, const prnn_real *j
                 sum = PRNN_FMA(jac[j * PRNN_STATES + i], v[j], sum);
         out[i] = sum;
     }
-}
-
-/* d <- d * m, both closed. */
-PRNN_FN void affine_compose_after(prnn_real *d, const prnn_real *m)
-{
-    prnn_real old[PRNN_MATRIX];
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_MATRIX; i++)
-        old[i] = m[i];
-    affine_compose(d, old);
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_MATRIX; i++)
-        d[i] = old[i];
 }
