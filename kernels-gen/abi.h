@@ -79,7 +79,8 @@ struct prnn_cpu_entries {
     void (*forward)(const struct prnn_launch_head *head, prnn_i64 b0, prnn_i64 b1, prnn_i64 c0,
                     prnn_i64 c1);
     /* 'partial': sums of parameter gradients over this call's work, [params][c1 - c0] reals, then
-     * shared inputs' gradients, [shared inputs][b1 - b0][seq_len] reals: added to, so zero it first. */
+     * shared inputs' gradients, [shared inputs][b1 - b0][seq_len] reals (of packed sequences
+     * [shared inputs][seq_len]): added to, so zero it first. */
     void (*backward)(const struct prnn_launch_head *head, prnn_i64 b0, prnn_i64 b1, prnn_i64 c0,
                      prnn_i64 c1, void *partial);
     /* Without memory traffic: 'count' evaluations of the step's transcendental functions on vectors

@@ -29,49 +29,65 @@ struct cpu_adjoint_rows {
     prnn_real *dp[CPU_ROOM(PRNN_PARAMS)];     /* added to */
 };
 
-/* One step of one channel. */
-PRNN_FN void cpu_backward_channel(const struct cpu_adjoint_rows *row, int c)
-{
+/* What one step of one channel reads and makes. */
+struct cpu_adjoint_values {
     prnn_real h[PRNN_STATES], x[CPU_ROOM(PRNN_INPUTS)], p[CPU_ROOM(PRNN_PARAMS)];
     prnn_real cot[PRNN_STATES], gy[CPU_ROOM(PRNN_OUTPUTS)];
     prnn_real adj_h[PRNN_STATES], adj_x[CPU_ROOM(PRNN_INPUTS)], adj_p[CPU_ROOM(PRNN_PARAMS)];
+};
+
+PRNN_FN void cpu_adjoint_load(const struct cpu_adjoint_rows *row, int c,
+                              struct cpu_adjoint_values *v)
+{
     CPU_UNROLL
     for (int i = 0; i < PRNN_STATES; i++) {
-        h[i] = row->before[i][c];
-        cot[i] = row->lambda[i][c];
+        v->h[i] = row->before[i][c];
+        v->cot[i] = row->lambda[i][c];
         if (PRNN_STATE_GRADIENT >> i & 1)
-            cot[i] += (prnn_real)PRNN_TO_REAL(row->gh[i][c]);
-        adj_h[i] = 0;
+            v->cot[i] += (prnn_real)PRNN_TO_REAL(row->gh[i][c]);
+        v->adj_h[i] = 0;
     }
     CPU_UNROLL
     for (int k = 0; k < PRNN_INPUTS; k++) {
-        x[k] = (prnn_real)PRNN_TO_REAL(row->x[k][cell_input_is_shared(k) ? 0 : c]);
-        adj_x[k] = 0;
+        v->x[k] = (prnn_real)PRNN_TO_REAL(row->x[k][cell_input_is_shared(k) ? 0 : c]);
+        v->adj_x[k] = 0;
     }
     CPU_UNROLL
     for (int k = 0; k < PRNN_PARAMS; k++) {
-        p[k] = row->p[k][cell_param_is_shared(k) ? 0 : c];
-        adj_p[k] = 0;
+        v->p[k] = row->p[k][cell_param_is_shared(k) ? 0 : c];
+        v->adj_p[k] = 0;
     }
     CPU_UNROLL
     for (int k = 0; k < PRNN_OUTPUTS; k++)
-        gy[k] = (prnn_real)PRNN_TO_REAL(row->gy[k][c]);
-    cell_adjoint(h, x, p, cot, gy, adj_h, adj_x, adj_p);
+        v->gy[k] = (prnn_real)PRNN_TO_REAL(row->gy[k][c]);
+}
+
+PRNN_FN void cpu_adjoint_store(const struct cpu_adjoint_rows *row, int c,
+                               const struct cpu_adjoint_values *v)
+{
     CPU_UNROLL
     for (int i = 0; i < PRNN_STATES; i++)
-        row->lambda[i][c] = adj_h[i];
+        row->lambda[i][c] = v->adj_h[i];
     CPU_UNROLL
     for (int k = 0; k < PRNN_INPUTS; k++)
         if (cell_input_has_gradient(k)) {
             if (cell_input_is_shared(k))
-                row->shared[k][c] = adj_x[k];
+                row->shared[k][c] = v->adj_x[k];
             else
-                row->dx[k][c] = PRNN_TO_ELEM(adj_x[k]);
+                row->dx[k][c] = PRNN_TO_ELEM(v->adj_x[k]);
         }
     CPU_UNROLL
     for (int k = 0; k < PRNN_PARAMS; k++)
         if (cell_param_has_gradient(k))
-            row->dp[k][c] += adj_p[k];
+            row->dp[k][c] += v->adj_p[k];
+}
+
+PRNN_FN void cpu_backward_one(const struct cpu_adjoint_rows *row, int c)
+{
+    struct cpu_adjoint_values v;
+    cpu_adjoint_load(row, c, &v);
+    cell_adjoint(v.h, v.x, v.p, v.cot, v.gy, v.adj_h, v.adj_x, v.adj_p);
+    cpu_adjoint_store(row, c, &v);
 }
 
 PRNN_FN void cpu_backward_step(const struct cpu_adjoint_rows *rows, int width)
@@ -79,7 +95,7 @@ PRNN_FN void cpu_backward_step(const struct cpu_adjoint_rows *rows, int width)
     const struct cpu_adjoint_rows row = *rows; /* a copy that no store can reach */
     CPU_SIMD
     for (int c = 0; c < width; c++)
-        cpu_backward_channel(&row, c);
+        cpu_backward_one(&row, c);
 }
 
 /* The sum of a row, in an order that depends on its width alone. */

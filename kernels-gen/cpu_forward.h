@@ -2,7 +2,7 @@
  * whose states stay in the first-level cache.
  *
  * Requires  cell_step_outputs(), cell_initial(); place.h
- * Provides  cpu_forward(), PRNN_CPU_GROUP, CPU_UNROLL, CPU_ROOM
+ * Provides  cpu_forward(), PRNN_CPU_GROUP, PRNN_CPU_PAIRS, CPU_UNROLL, CPU_ROOM
  * Layout    s_h [PRNN_STATES][PRNN_CPU_GROUP] reals
  * Launch    any range of sequences and channels; ranges are independent of each other */
 
@@ -16,6 +16,9 @@
 #define PRNN_CPU_VECTORS (PRNN_PARAMS + 4 * PRNN_STATES)
 #define PRNN_CPU_GROUP                                                                             \
     (PRNN_CPU_VECTORS <= 8 ? 1024 : PRNN_CPU_VECTORS <= 16 ? 512 : PRNN_CPU_VECTORS <= 32 ? 256 : 64)
+/* Small cells run two channels at once; large ones would only run out of registers. */
+#define CPU_PAIR 16 /* distance of the two: as near as the widest vector allows */
+#define PRNN_CPU_PAIRS (PRNN_STATES + PRNN_INPUTS + PRNN_PARAMS <= 16)
 
 /* The initial states of a group, as reals. */
 PRNN_FN void cpu_initial(const struct prnn_launch *launch, const struct place *at, prnn_i64 c0,
@@ -63,43 +66,80 @@ struct cpu_step_rows {
     prnn_elem *h[PRNN_STATES], *y[CPU_ROOM(PRNN_OUTPUTS)];
 };
 
-/* One step of one channel; returns 0, or NaN if a state is inf or NaN. A function of its own: arrays
- * that stand in the body of a simd loop itself become memory, not registers (gcc 12). */
-PRNN_FN prnn_real cpu_forward_channel(const struct cpu_step_rows *row, int c)
-{
+/* What one step of one channel reads and makes. Functions of their own take it, not the body of the
+ * loop: arrays that stand in the body of a simd loop itself become memory, not registers (gcc 12). */
+struct cpu_step_values {
     prnn_real h[PRNN_STATES], x[CPU_ROOM(PRNN_INPUTS)], p[CPU_ROOM(PRNN_PARAMS)];
     prnn_real next[PRNN_STATES], y[CPU_ROOM(PRNN_OUTPUTS)];
-    prnn_real poison = 0;
+};
+
+PRNN_FN void cpu_step_load(const struct cpu_step_rows *row, int c, struct cpu_step_values *v)
+{
     CPU_UNROLL
     for (int i = 0; i < PRNN_STATES; i++)
-        h[i] = row->s_h[i][c];
+        v->h[i] = row->s_h[i][c];
     CPU_UNROLL
     for (int k = 0; k < PRNN_INPUTS; k++)
-        x[k] = (prnn_real)PRNN_TO_REAL(row->x[k][cell_input_is_shared(k) ? 0 : c]);
+        v->x[k] = (prnn_real)PRNN_TO_REAL(row->x[k][cell_input_is_shared(k) ? 0 : c]);
     CPU_UNROLL
     for (int k = 0; k < PRNN_PARAMS; k++)
-        p[k] = row->p[k][cell_param_is_shared(k) ? 0 : c];
-    cell_step_outputs(h, x, p, next, y);
+        v->p[k] = row->p[k][cell_param_is_shared(k) ? 0 : c];
+}
+
+/* Returns 0, or NaN if a state is inf or NaN. */
+PRNN_FN prnn_real cpu_step_store(const struct cpu_step_rows *row, int c,
+                                 const struct cpu_step_values *v)
+{
+    prnn_real poison = 0;
     CPU_UNROLL
     for (int i = 0; i < PRNN_STATES; i++) {
-        row->s_h[i][c] = next[i];
-        poison += next[i] * (prnn_real)0;
+        row->s_h[i][c] = v->next[i];
+        poison += v->next[i] * (prnn_real)0;
         if (PRNN_STATE_WRITTEN >> i & 1)
-            row->h[i][c] = PRNN_TO_ELEM(next[i]);
+            row->h[i][c] = PRNN_TO_ELEM(v->next[i]);
     }
     CPU_UNROLL
     for (int k = 0; k < PRNN_OUTPUTS; k++)
-        row->y[k][c] = PRNN_TO_ELEM(y[k]);
+        row->y[k][c] = PRNN_TO_ELEM(v->y[k]);
     return poison;
+}
+
+PRNN_FN prnn_real cpu_forward_one(const struct cpu_step_rows *row, int c)
+{
+    struct cpu_step_values v;
+    cpu_step_load(row, c, &v);
+    cell_step_outputs(v.h, v.x, v.p, v.next, v.y);
+    return cpu_step_store(row, c, &v);
+}
+
+/* Two channels at once, everything read before anything is written: the two chains of operations
+ * do not wait for each other. */
+PRNN_FN prnn_real cpu_forward_two(const struct cpu_step_rows *row, int c, int d)
+{
+    struct cpu_step_values v, w;
+    cpu_step_load(row, c, &v);
+    cpu_step_load(row, d, &w);
+    cell_step_outputs(v.h, v.x, v.p, v.next, v.y);
+    cell_step_outputs(w.h, w.x, w.p, w.next, w.y);
+    const prnn_real poison = cpu_step_store(row, c, &v);
+    return poison + cpu_step_store(row, d, &w);
 }
 
 PRNN_FN prnn_real cpu_forward_step(const struct cpu_step_rows *rows, int width)
 {
     const struct cpu_step_rows row = *rows; /* a copy that no store can reach */
-    prnn_real poison = 0;
+    prnn_real poison = 0, lane[CPU_PAIR] = {0};
+    int done = 0;
+    for (; PRNN_CPU_PAIRS && done + 2 * CPU_PAIR <= width; done += 2 * CPU_PAIR) {
+        CPU_SIMD
+        for (int c = 0; c < CPU_PAIR; c++)
+            lane[c] += cpu_forward_two(&row, done + c, done + c + CPU_PAIR);
+    }
     _Pragma("omp simd reduction(+ : poison)")
-    for (int c = 0; c < width; c++)
-        poison += cpu_forward_channel(&row, c);
+    for (int c = done; c < width; c++)
+        poison += cpu_forward_one(&row, c);
+    for (int c = 0; c < CPU_PAIR; c++)
+        poison += lane[c];
     return poison;
 }
 

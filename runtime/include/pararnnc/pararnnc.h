@@ -311,8 +311,7 @@ enum { PRNN_MAX_ARGS = 256 };
  * others.
  *
  * @param args  PRNN_MAX_ARGS places, from PRNN_ARGS_INIT; 'data' NULL takes a binding back
- * @return PRNN_OK; PRNN_E_INVALID (no such name; a stride under which elements to be written
- * coincide)
+ * @return PRNN_OK; PRNN_E_INVALID (no such name). The strides are looked at when they are used
  */
 PRNN_API prnn_status prnn_plan_bind(const prnn_plan *plan, prnn_tensor *args, const char *name,
                                     const void *data, int64_t stride_b, int64_t stride_t);
