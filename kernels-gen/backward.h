@@ -5,27 +5,22 @@
  * registers, then over the chunks of the block in a fixed order, and go to the workspace; prnn_reduce
  * (reduce_partials.h) sums those. No atomics: the same bits every time.
  *
- * Requires  cell_backmap(), cell_adjoint_saved(), cell_adjoint(); place.h, affine.h, ring.h
+ * Requires  cell_backmap(), cell_adjoint_saved(), cell_adjoint(); place.h, affine.h with transposed maps,
+ *           ring.h, rows_out.h, scan.h
  * Provides  the kernel PRNN_ENTRY
  * Layout    rows of the ring: inputs, states before the step, gradients of states, of outputs;
- *           s_offset, s_exit [W][PRNN_STATES][channels], s_tangent [W][PRNN_MATRIX][channels];
+ *           s_carry [PRNN_STATES][channels]; s_sum [PRNN_TILE_CHUNKS][channels] where the ring was;
  *           workspace: partial [batch * PRNN_CLUSTER][PRNN_PARAMS][channels], then for each shared input
  *           with a gradient [batch][seq_len][channels], all reals
- * Launch    place.h's grid, PRNN_THREADS threads */
-#define PRNN_W PRNN_TILE_CHUNKS
+ * Launch    place.h's grid, PRNN_THREADS threads. Chunks, and blocks of a cluster, count backwards in time */
 #define PRNN_N PRNN_STATES
-#define AT_VECTOR(w, i, c) (((w) * PRNN_N + (i)) * PRNN_BLOCK_CHANNELS + (c))
-#define AT_MATRIX(w, ij, c) (((w) * PRNN_MATRIX + (ij)) * PRNN_BLOCK_CHANNELS + (c))
-#define SHARED_MAPS                                                                                \
-    PRNN_SHARED(prnn_real, s_offset, PRNN_S_EXIT, PRNN_W *PRNN_N *PRNN_BLOCK_CHANNELS);            \
-    PRNN_SHARED(prnn_real, s_carry, PRNN_S_ENTRY, PRNN_N *PRNN_BLOCK_CHANNELS);                    \
-    PRNN_SHARED(prnn_real, s_tangent, PRNN_S_TANGENT, PRNN_W *PRNN_MATRIX *PRNN_BLOCK_CHANNELS)
 
 struct chunk {
     const struct prnn_launch *launch;
     struct place at;
     prnn_i64 t0;
-    prnn_i32 count, stage, step, c, w;
+    prnn_i32 count, base, c, w, rank;
+    int is_plain; /* rows_out.h; and all steps of the thread block's part of the tile are there */
     prnn_real p[PRNN_VC][PRNN_PARAMS + 1];
     prnn_real h0[PRNN_VC][PRNN_N];
 };
@@ -39,19 +34,18 @@ struct step_values {
 
 PRNN_FN void step_load(const struct chunk *k, prnn_i32 s, struct step_values *at)
 {
-    const prnn_i64 t = k->t0 + s;
     prnn_real v[PRNN_VC];
-    at->is_initial = t == 0;
+    at->is_initial = s == 0 && k->t0 == 0;
 #if PRNN_RESETS
-    at->is_initial |= place_is_reset(&k->launch->head, &k->at, t);
+    at->is_initial |= place_is_reset(&k->launch->head, &k->at, k->t0 + s);
 #endif
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++) {
         if (cell_input_is_shared(i)) {
-            v[0] = place_load(k->launch, PRNN_ARG_X + i, &k->at, t, 0);
+            v[0] = place_load(k->launch, PRNN_ARG_X + i, &k->at, k->t0 + s, 0);
             v[PRNN_VC - 1] = v[0];
         } else {
-            ring_load(v, k->stage, k->step + s, cell_input_row(i), k->c);
+            ring_load(v, k->base, s, cell_input_row(i));
         }
         PRNN_UNROLL
         for (int c = 0; c < PRNN_VC; c++)
@@ -59,12 +53,12 @@ PRNN_FN void step_load(const struct chunk *k, prnn_i32 s, struct step_values *at
     }
     PRNN_UNROLL
     for (int i = 0; i < PRNN_N; i++) {
-        ring_load(v, k->stage, k->step + s, PRNN_ROW_STATES + i, k->c);
+        ring_load(v, k->base, s, PRNN_ROW_STATES + i);
         PRNN_UNROLL
         for (int c = 0; c < PRNN_VC; c++)
             at->h[c][i] = at->is_initial ? k->h0[c][i] : v[c];
         if (PRNN_STATE_GRADIENT >> i & 1) {
-            ring_load(v, k->stage, k->step + s, ring_gradient_row(i), k->c);
+            ring_load(v, k->base, s, ring_gradient_row(i));
             PRNN_UNROLL
             for (int c = 0; c < PRNN_VC; c++)
                 at->g[c][i] = v[c];
@@ -76,181 +70,309 @@ PRNN_FN void step_load(const struct chunk *k, prnn_i32 s, struct step_values *at
     }
     PRNN_UNROLL
     for (int i = 0; i < PRNN_OUTPUTS; i++) {
-        ring_load(v, k->stage, k->step + s, PRNN_ROW_OUTPUTS + i, k->c);
+        ring_load(v, k->base, s, PRNN_ROW_OUTPUTS + i);
         PRNN_UNROLL
         for (int c = 0; c < PRNN_VC; c++)
             at->gy[c][i] = v[c];
     }
 }
 
-#if PRNN_W > 1
-/* Unrolled whole: values kept from the first sweep stay in registers only under constant indices. */
-#define PRNN_SECOND_SWEEP PRNN_UNROLL
-#else
-#define PRNN_SECOND_SWEEP PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
-#endif
-
-#if PRNN_W > 1
 #define PRNN_KEPT (PRNN_SAVED + 1)
-/* First sweep over a chunk, backwards: its map lambda_before = d^T lambda_after + q. */
-PRNN_FN void chunk_map(const struct chunk *k, prnn_real (*d)[PRNN_MATRIX], prnn_real (*q)[PRNN_N],
-                       prnn_real (*saved)[PRNN_VC][PRNN_KEPT])
+#if PRNN_TILE_CHUNKS > 1
+/* One step of the chunk's map from lambda behind it to lambda before it. */
+PRNN_FN void map_step(const struct chunk *k, prnn_i32 s, struct affine *map, prnn_real (*saved)[PRNN_KEPT])
 {
+    struct step_values at;
+    step_load(k, s, &at);
     PRNN_UNROLL
-    for (int c = 0; c < PRNN_VC; c++) {
-        affine_identity(d[c]);
+    for (int v = 0; v < PRNN_VC; v++) {
+        prnn_real adjac[PRNN_MATRIX], jac[PRNN_MATRIX], src[PRNN_N], cot[PRNN_N];
+        PRNN_UNROLL
+        for (int ij = 0; ij < PRNN_MATRIX; ij++)
+            adjac[ij] = 0;
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++) {
+            src[i] = 0;
+            cot[i] = map[v].q[i] + at.g[v][i];
+        }
+        cell_backmap(at.h[v], at.x[v], k->p[v], at.gy[v], adjac, src, saved[v]);
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++) {
+            PRNN_UNROLL
+            for (int j = 0; j < PRNN_N; j++)
+                jac[i * PRNN_N + j] = adjac[j * PRNN_N + i];
+        }
+        affine_apply_matrix(src, jac, 1, cot, src);
+        affine_advance(map[v].d, jac);
+        /* What reaches the initial state goes to its gradient, not to the step before. */
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
-            q[c][i] = 0;
-    }
-    PRNN_UNROLL
-    for (prnn_i32 s = PRNN_CHUNK - 1; s >= 0; s--) {
-        if (s >= k->count)
-            continue;
-        struct step_values at;
-        step_load(k, s, &at);
+            map[v].q[i] = at.is_initial ? (prnn_real)0 : src[i];
         PRNN_UNROLL
-        for (int c = 0; c < PRNN_VC; c++) {
-            prnn_real adjac[PRNN_MATRIX], src[PRNN_N], cot[PRNN_N];
+        for (int ij = 0; ij < PRNN_MATRIX; ij++)
+            map[v].d[ij] = at.is_initial ? (prnn_real)0 : map[v].d[ij];
+    }
+}
+
+/* First sweep over a chunk, backwards. Where it is plain it is unrolled whole and keeps values for the second
+ * sweep: they stay in registers only under constant indices. Elsewhere the second sweep computes them again. */
+PRNN_FN void chunk_map(const struct chunk *k, struct affine *map, prnn_real (*saved)[PRNN_VC][PRNN_KEPT])
+{
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        affine_identity(map[v].d);
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            map[v].q[i] = 0;
+    }
+    if (k->is_plain) {
+        PRNN_UNROLL
+        for (prnn_i32 s = PRNN_CHUNK - 1; s >= 0; s--)
+            map_step(k, s, map, saved[s]);
+    } else {
+        prnn_real unused[PRNN_VC][PRNN_KEPT];
+        PRNN_NO_UNROLL
+        for (prnn_i32 s = k->count - 1; s >= 0; s--)
+            map_step(k, s, map, unused);
+    }
+}
+#endif
+
+/* What adds up over the steps of a thread. */
+struct sums {
+    prnn_real dp[PRNN_VC][PRNN_PARAMS + 1], dh0[PRNN_VC][PRNN_N];
+};
+
+/* Where the gradients of the inputs go: one pointer a tensor, moved back step by step. */
+struct targets {
+    prnn_elem *dx[PRNN_INPUTS + 1];
+    prnn_real *partial[PRNN_INPUTS + 1]; /* of a shared input */
+};
+
+/* Begin at step t. */
+PRNN_FN void targets_begin(struct targets *to, const struct chunk *k, prnn_i64 t)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++) {
+        if (!cell_input_has_gradient(i))
+            continue;
+        if (cell_input_is_shared(i))
+            to->partial[i] = shared_partials(k->launch, i) +
+                             shared_row(k->launch, &k->at, t) * k->launch->head.channels + k->at.channel;
+        else
+            to->dx[i] = row_out(k->launch, PRNN_ARG_DX + i, &k->at, t);
+    }
+}
+
+PRNN_FN void targets_store(struct targets *to, const struct chunk *k, prnn_real (*dx)[PRNN_INPUTS + 1],
+                           int is_plain)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++) {
+        if (!cell_input_has_gradient(i))
+            continue;
+        prnn_real v[PRNN_VC];
+        PRNN_UNROLL
+        for (int c = 0; c < PRNN_VC; c++)
+            v[c] = dx[c][i];
+        if (cell_input_is_shared(i)) {
             PRNN_UNROLL
-            for (int i = 0; i < PRNN_MATRIX; i++)
-                adjac[i] = 0;
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++) {
-                src[i] = 0;
-                cot[i] = q[c][i] + at.g[c][i];
-            }
-            cell_backmap(at.h[c], at.x[c], k->p[c], at.gy[c], adjac, src, saved[s][c]);
-            prnn_real next[PRNN_N];
-            affine_apply_jacobian_transposed(next, adjac, cot, src);
-            affine_retreat(d[c], adjac);
-            /* What reaches the initial state goes to its gradient, not to the step before. */
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                q[c][i] = at.is_initial ? (prnn_real)0 : next[i];
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_MATRIX; i++)
-                d[c][i] = at.is_initial ? (prnn_real)0 : d[c][i];
+            for (int c = 0; c < PRNN_VC; c++)
+                if (is_plain || k->at.channel + c < k->launch->head.channels)
+                    PRNN_GST(to->partial[i] + c, v[c]);
+            to->partial[i] -= place_sign(&k->at) * k->launch->head.channels;
+        } else {
+            row_out_store(k->launch, &k->at, to->dx[i], v, is_plain);
+            to->dx[i] -= row_out_hop(k->launch, PRNN_ARG_DX + i, &k->at);
         }
     }
 }
-#endif
 
-#if PRNN_W > 1
-/* v <- map of chunk j, applied to v. */
-PRNN_FN void chunk_map_apply(prnn_i32 j, prnn_i32 c, prnn_real *v)
+/* One step of the adjoint: lambda behind it becomes lambda before it. 'saved' are values of the first sweep, or
+ * NULL. */
+PRNN_FN void adjoint_step(const struct chunk *k, prnn_i32 s, prnn_real (*saved)[PRNN_KEPT],
+                          prnn_real (*lambda)[PRNN_N], struct sums *sums, struct targets *to, int is_plain)
 {
-    SHARED_MAPS;
-    prnn_real d[PRNN_MATRIX], q[PRNN_N], sum[PRNN_N];
-    (void)s_carry;
+    struct step_values at;
+    prnn_real dx[PRNN_VC][PRNN_INPUTS + 1];
+    step_load(k, s, &at);
     PRNN_UNROLL
-    for (int ij = 0; ij < PRNN_MATRIX; ij++)
-        d[ij] = cell_closed(ij / PRNN_N, ij % PRNN_N) ? PRNN_SLD(s_tangent, AT_MATRIX(j, ij, c))
-                                                      : (prnn_real)0;
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        q[i] = PRNN_SLD(s_offset, AT_VECTOR(j, i, c));
-    affine_apply_transposed(sum, d, v, q);
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        v[i] = sum[i];
+    for (int v = 0; v < PRNN_VC; v++) {
+        prnn_real cot[PRNN_N], adj_h[PRNN_N], adj_p[PRNN_PARAMS + 1];
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++) {
+            cot[i] = lambda[v][i] + at.g[v][i];
+            adj_h[i] = 0;
+        }
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_INPUTS; i++)
+            dx[v][i] = 0;
+        PRNN_UNROLL
+        for (int j = 0; j < PRNN_PARAMS; j++)
+            adj_p[j] = 0;
+        if (saved)
+            cell_adjoint_saved(at.h[v], at.x[v], k->p[v], cot, at.gy[v], saved[v], adj_h, dx[v], adj_p);
+        else
+            cell_adjoint(at.h[v], at.x[v], k->p[v], cot, at.gy[v], adj_h, dx[v], adj_p);
+        PRNN_UNROLL
+        for (int j = 0; j < PRNN_PARAMS; j++)
+            sums->dp[v][j] += adj_p[j];
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++) {
+            if (at.is_initial)
+                sums->dh0[v][i] += adj_h[i];
+            lambda[v][i] = at.is_initial ? (prnn_real)0 : adj_h[i];
+        }
+    }
+    targets_store(to, k, dx, is_plain);
 }
-#endif
 
+/* Second sweep over a chunk. */
+PRNN_FN void chunk_adjoint(const struct chunk *k, prnn_real (*saved)[PRNN_VC][PRNN_KEPT],
+                           prnn_real (*lambda)[PRNN_N], struct sums *sums)
+{
+    struct targets to;
+    if (k->is_plain) {
+        targets_begin(&to, k, k->t0 + PRNN_CHUNK - 1);
+#if PRNN_TILE_CHUNKS > 1
+        PRNN_UNROLL
+        for (prnn_i32 s = PRNN_CHUNK - 1; s >= 0; s--)
+            adjoint_step(k, s, saved[s], lambda, sums, &to, 1);
+#else
+        (void)saved;
+        PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
+        for (prnn_i32 s = PRNN_CHUNK - 1; s >= 0; s--)
+            adjoint_step(k, s, 0, lambda, sums, &to, 1);
+#endif
+    } else {
+        targets_begin(&to, k, k->t0 + k->count - 1);
+        PRNN_NO_UNROLL
+        for (prnn_i32 s = k->count - 1; s >= 0; s--)
+            adjoint_step(k, s, 0, lambda, sums, &to, 0);
+    }
+}
+
+/* The sum over the chunks of the block, in their order, of each channel; valid in the threads of chunk 0. All
+ * threads, in block-uniform flow. */
+PRNN_FN void chunks_sum(const struct chunk *k, prnn_real *part)
+{
+#if PRNN_TILE_CHUNKS > 1
+    PRNN_SHARED(prnn_real, s_sum, PRNN_S_RING, PRNN_TILE_CHUNKS *PRNN_BLOCK_CHANNELS);
+    PRNN_BARRIER(); /* all threads: the ring, or the sum before, is read */
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++)
+        PRNN_SST(s_sum, k->w * PRNN_BLOCK_CHANNELS + k->c + v, part[v]);
+    PRNN_BARRIER(); /* all threads: the parts of this sum are written */
+    if (k->w != 0)
+        return;
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        part[v] = 0;
+        PRNN_NO_UNROLL
+        for (prnn_i32 w = 0; w < PRNN_TILE_CHUNKS; w++)
+            part[v] += PRNN_SLD(s_sum, w * PRNN_BLOCK_CHANNELS + k->c + v);
+    }
+#else
+    (void)k;
+    (void)part;
+#endif
+}
+
+PRNN_FN void initial_gradient_store(const struct chunk *k, int i, int v, prnn_real sum)
+{
+    const struct prnn_arg *arg = &k->launch->arg[PRNN_ARG_DH0 + i];
+    if (arg->base && k->at.channel + v < k->launch->head.channels)
+        PRNN_GST((prnn_real *)arg->base + k->at.sequence * arg->stride_b + k->at.channel + v, sum);
+}
+
+/* Gradients of parameters to the workspace, those of the initial state to their place. */
+PRNN_FN void sums_store(const struct chunk *k, const struct sums *sums)
+{
+    const prnn_i64 channels = k->launch->head.channels;
+    const prnn_i64 row = (k->at.sequence * PRNN_CLUSTER + k->rank) * PRNN_PARAMS;
+    prnn_real part[PRNN_VC];
 #if PRNN_CLUSTER > 1
-/* The map of a whole block, for the others of the cluster. */
-#define PRNN_PUBLIC (PRNN_N + PRNN_MATRIX)
-#define AT_PUBLIC(parity, rank, f, c)                                                              \
-    ((((parity) * PRNN_CLUSTER + (rank)) * PRNN_PUBLIC + (f)) * PRNN_BLOCK_CHANNELS + (c))
-#define SHARED_PUBLIC                                                                              \
-    PRNN_SHARED(prnn_real, s_public, PRNN_S_PUBLIC,                                                \
-                2 * PRNN_CLUSTER * PRNN_PUBLIC * PRNN_BLOCK_CHANNELS)
-
-PRNN_FN void publish_map(prnn_i32 parity, prnn_i32 rank, prnn_i32 c)
-{
-    SHARED_MAPS;
     SHARED_PUBLIC;
-    prnn_real d[PRNN_MATRIX], q[PRNN_N];
-    (void)s_carry;
-    affine_identity(d);
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        q[i] = 0;
-    PRNN_NO_UNROLL
-    for (prnn_i32 j = PRNN_W - 1; j >= 0; j--) {
-        prnn_real dj[PRNN_MATRIX];
-        PRNN_UNROLL
-        for (int ij = 0; ij < PRNN_MATRIX; ij++)
-            dj[ij] = cell_closed(ij / PRNN_N, ij % PRNN_N) ? PRNN_SLD(s_tangent, AT_MATRIX(j, ij, c))
-                                                           : (prnn_real)0;
-        chunk_map_apply(j, c, q);
-        affine_compose_after(d, dj);
-    }
-    PRNN_UNROLL
-    for (int to = 0; to < PRNN_CLUSTER; to++) {
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            PRNN_RST(s_public, to, AT_PUBLIC(parity, rank, i, c), q[i]);
-        PRNN_UNROLL
-        for (int ij = 0; ij < PRNN_MATRIX; ij++)
-            if (cell_closed(ij / PRNN_N, ij % PRNN_N))
-                PRNN_RST(s_public, to, AT_PUBLIC(parity, rank, PRNN_N + ij, c), d[ij]);
-    }
-}
-
-PRNN_FN void public_map_apply(prnn_i32 parity, prnn_i32 rank, prnn_i32 c, prnn_real *v)
-{
-    SHARED_PUBLIC;
-    prnn_real d[PRNN_MATRIX], q[PRNN_N], sum[PRNN_N];
-    PRNN_UNROLL
-    for (int ij = 0; ij < PRNN_MATRIX; ij++)
-        d[ij] = cell_closed(ij / PRNN_N, ij % PRNN_N)
-                    ? PRNN_SLD(s_public, AT_PUBLIC(parity, rank, PRNN_N + ij, c))
-                    : (prnn_real)0;
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        q[i] = PRNN_SLD(s_public, AT_PUBLIC(parity, rank, i, c));
-    affine_apply_transposed(sum, d, v, q);
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        v[i] = sum[i];
-}
+    PRNN_CLUSTER_BARRIER(); /* all blocks: the maps of the last tile are read */
 #endif
+    PRNN_UNROLL
+    for (int j = 0; j < PRNN_PARAMS; j++) {
+        if (!cell_param_has_gradient(j))
+            continue;
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++)
+            part[v] = sums->dp[v][j];
+        chunks_sum(k, part);
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++)
+            if (k->w == 0 && k->at.channel + v < channels)
+                PRNN_GST((prnn_real *)k->launch->head.workspace + (row + j) * channels + k->at.channel + v,
+                         part[v]);
+    }
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++) {
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++)
+            part[v] = sums->dh0[v][i];
+        chunks_sum(k, part);
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++) {
+            if (k->w != 0)
+                continue;
+#if PRNN_CLUSTER > 1
+            PRNN_RST(s_public, 0, AT_PUBLIC(0, k->rank, i, k->c + v), part[v]);
+#else
+            initial_gradient_store(k, i, v, part[v]);
+#endif
+        }
+    }
+#if PRNN_CLUSTER > 1
+    PRNN_CLUSTER_BARRIER(); /* all blocks: their parts of dh0 have arrived at the first */
+    if (k->rank == 0 && k->w == 0) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++) {
+            PRNN_UNROLL
+            for (int v = 0; v < PRNN_VC; v++) {
+                prnn_real sum = 0;
+                PRNN_NO_UNROLL
+                for (prnn_i32 r = 0; r < PRNN_CLUSTER; r++)
+                    sum += PRNN_SLD(s_public, AT_PUBLIC(0, r, i, k->c + v));
+                initial_gradient_store(k, i, v, sum);
+            }
+        }
+    }
+#endif
+}
 
 PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 {
     const struct prnn_launch *launch = PRNN_LAUNCH;
-    const prnn_i32 lane = PRNN_TID % PRNN_LANES;
     const prnn_i64 channels = launch->head.channels;
     const prnn_i64 channel_blocks = (channels + PRNN_BLOCK_CHANNELS - 1) / PRNN_BLOCK_CHANNELS;
     const prnn_i64 block = PRNN_BID / PRNN_CLUSTER;
     const struct place origin = place_of(&launch->head, block / channel_blocks,
                                          block % channel_blocks * PRNN_BLOCK_CHANNELS);
-#if PRNN_CLUSTER > 1
-    const prnn_i32 rank = PRNN_CLUSTER_RANK;
-    prnn_i32 parity = 0;
-    prnn_real carry[PRNN_VC][PRNN_N];
-#else
-    const prnn_i32 rank = 0;
-#endif
-    SHARED_MAPS;
+    const prnn_i64 stride = (prnn_i64)PRNN_TILE_STEPS * PRNN_CLUSTER;
+    const prnn_i64 tiles = (origin.length + stride - 1) / stride;
     struct chunk k;
     k.launch = launch;
     k.at = origin;
     k.w = PRNN_TID / PRNN_LANES;
-    k.c = lane * PRNN_VC;
+    k.rank = PRNN_CLUSTER > 1 ? PRNN_CLUSTER_RANK : 0;
+    k.c = PRNN_TID % PRNN_LANES * PRNN_VC;
     k.at.channel = origin.channel + k.c;
-    k.stage = 0;
-    k.step = k.w * PRNN_CHUNK;
+    const prnn_i64 begin = (prnn_i64)(PRNN_CLUSTER - 1 - k.rank) * PRNN_TILE_STEPS;
 
-    prnn_real lambda[PRNN_VC][PRNN_N], dh0[PRNN_VC][PRNN_N], dp[PRNN_VC][PRNN_PARAMS + 1];
+    /* lambda: what flows into the chunk from behind; carry: into the tile. */
+    prnn_real lambda[PRNN_VC][PRNN_N], carry[PRNN_VC][PRNN_N];
+    struct sums sums;
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
         const int is_inside = k.at.channel + v < channels;
         PRNN_UNROLL
         for (int j = 0; j < PRNN_PARAMS; j++) {
             k.p[v][j] = is_inside ? place_param(launch, j, k.at.channel + v) : (prnn_real)0;
-            dp[v][j] = 0;
+            sums.dp[v][j] = 0;
         }
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++) {
@@ -260,216 +382,66 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
             if (is_inside && last->base)
                 lambda[v][i] = PRNN_GLD((const prnn_real *)last->base +
                                         origin.sequence * last->stride_b + k.at.channel + v);
-            dh0[v][i] = 0;
-            if (origin.length == 0 && k.w == 0 && rank == 0)
-                dh0[v][i] = lambda[v][i];
-#if PRNN_CLUSTER > 1
             carry[v][i] = lambda[v][i];
-#endif
+            sums.dh0[v][i] = origin.length == 0 && k.w == 0 && k.rank == 0 ? lambda[v][i] : (prnn_real)0;
         }
     }
-
-    const prnn_i64 stride = (prnn_i64)PRNN_TILE_STEPS * PRNN_CLUSTER;
-    const prnn_i64 tiles = (origin.length + stride - 1) / stride;
 #if PRNN_CLUSTER > 1
     PRNN_CLUSTER_BARRIER(); /* all blocks: each has begun, so that the others may write to it */
 #endif
+    struct ring ring;
+    ring_begin(&ring, launch, &origin, (tiles - 1) * stride + begin);
     PRNN_NO_UNROLL
     for (int s = 0; s < PRNN_STAGES - 1; s++)
-        ring_issue(launch, &origin, s, (tiles - 1 - s) * stride + rank * PRNN_TILE_STEPS);
+        ring_issue(&ring, launch, &origin, s, (tiles - 1 - s) * stride + begin, -stride);
 
+    const int is_plain =
+        launch->head.is_aligned && origin.channel + PRNN_BLOCK_CHANNELS <= channels;
+    prnn_i32 stage = 0;
     PRNN_NO_UNROLL
     for (prnn_i64 tile = tiles - 1; tile >= 0; tile--) {
         PRNN_ASYNC_WAIT(PRNN_STAGES - 2);
         PRNN_BARRIER(); /* all threads: the tile has arrived, and the stage before it is read */
-        ring_issue(launch, &origin, (k.stage + PRNN_STAGES - 1) % PRNN_STAGES,
-                   (tile - (PRNN_STAGES - 1)) * stride + rank * PRNN_TILE_STEPS);
-        k.t0 = tile * stride + rank * PRNN_TILE_STEPS + k.step;
+        ring_issue(&ring, launch, &origin, (stage + PRNN_STAGES - 1) % PRNN_STAGES,
+                   (tile - (PRNN_STAGES - 1)) * stride + begin, -stride);
+        const prnn_i32 chunk = PRNN_TILE_CHUNKS - 1 - k.w;
+        k.t0 = tile * stride + begin + chunk * PRNN_CHUNK;
+        k.base = ring_chunk(stage, chunk, k.c);
         const prnn_i64 left = origin.length - k.t0;
         k.count = left < 0 ? 0 : left < PRNN_CHUNK ? (prnn_i32)left : PRNN_CHUNK;
-#if PRNN_W > 1
+        k.is_plain = is_plain && tile * stride + begin + PRNN_TILE_STEPS <= origin.length;
+#if PRNN_TILE_CHUNKS > 1
         prnn_real saved[PRNN_CHUNK][PRNN_VC][PRNN_KEPT];
-        {
-            prnn_real d[PRNN_VC][PRNN_MATRIX], q[PRNN_VC][PRNN_N];
-            chunk_map(&k, d, q, saved);
-            PRNN_UNROLL
-            for (int v = 0; v < PRNN_VC; v++) {
-                PRNN_UNROLL
-                for (int i = 0; i < PRNN_N; i++) {
-                    PRNN_SST(s_offset, AT_VECTOR(k.w, i, k.c + v), q[v][i]);
-                    if (PRNN_CLUSTER == 1 && k.w == 0 && tile < tiles - 1)
-                        PRNN_SST(s_carry, i * PRNN_BLOCK_CHANNELS + k.c + v, lambda[v][i]);
-                }
-                PRNN_UNROLL
-                for (int ij = 0; ij < PRNN_MATRIX; ij++)
-                    if (cell_closed(ij / PRNN_N, ij % PRNN_N))
-                        PRNN_SST(s_tangent, AT_MATRIX(k.w, ij, k.c + v), d[v][ij]);
-            }
-        }
-        PRNN_BARRIER(); /* all threads: maps of the chunks, and the carry, are written */
-#if PRNN_CLUSTER > 1
-        if (k.w == 0) {
-            PRNN_UNROLL
-            for (int v = 0; v < PRNN_VC; v++)
-                publish_map(parity, rank, k.c + v);
-        }
-        PRNN_CLUSTER_BARRIER(); /* all blocks: every block's map has arrived */
-#endif
+        struct affine map[PRNN_VC];
+#if PRNN_CLUSTER == 1
+        PRNN_SHARED(prnn_real, s_carry, PRNN_S_ENTRY, PRNN_N *PRNN_BLOCK_CHANNELS);
         PRNN_UNROLL
         for (int v = 0; v < PRNN_VC; v++) {
-#if PRNN_CLUSTER > 1
             PRNN_UNROLL
             for (int i = 0; i < PRNN_N; i++)
-                lambda[v][i] = carry[v][i];
-            PRNN_NO_UNROLL
-            for (prnn_i32 r = PRNN_CLUSTER - 1; r >= 0; r--) {
-                if (r == rank) {
-                    PRNN_UNROLL
-                    for (int i = 0; i < PRNN_N; i++)
-                        lambda[v][i] = carry[v][i];
-                }
-                public_map_apply(parity, r, k.c + v, carry[v]);
-            }
-#else
-            if (tile < tiles - 1) {
+                if (tile < tiles - 1)
+                    carry[v][i] = PRNN_SLD(s_carry, i * PRNN_BLOCK_CHANNELS + k.c + v);
+        }
+#endif
+        chunk_map(&k, map, saved);
+        scan_before(k.w, k.rank, (prnn_i32)(tile & 1), k.c, map, carry, lambda);
+        chunk_adjoint(&k, saved, lambda, &sums);
+#if PRNN_CLUSTER == 1
+        if (k.w == PRNN_TILE_CHUNKS - 1) {
+            PRNN_UNROLL
+            for (int v = 0; v < PRNN_VC; v++) {
                 PRNN_UNROLL
                 for (int i = 0; i < PRNN_N; i++)
-                    lambda[v][i] = PRNN_SLD(s_carry, i * PRNN_BLOCK_CHANNELS + k.c + v);
+                    PRNN_SST(s_carry, i * PRNN_BLOCK_CHANNELS + k.c + v, lambda[v][i]);
             }
-#endif
-            PRNN_NO_UNROLL
-            for (prnn_i32 j = PRNN_W - 1; j > k.w; j--)
-                chunk_map_apply(j, k.c + v, lambda[v]);
         }
-#if PRNN_CLUSTER > 1
-        parity ^= 1;
 #endif
-#endif
-        PRNN_SECOND_SWEEP
-        for (prnn_i32 s = PRNN_CHUNK - 1; s >= 0; s--) {
-            if (s >= k.count)
-                continue;
-            struct step_values at;
-            prnn_real dx[PRNN_VC][PRNN_INPUTS + 1];
-            step_load(&k, s, &at);
-            PRNN_UNROLL
-            for (int v = 0; v < PRNN_VC; v++) {
-                prnn_real cot[PRNN_N], adj_h[PRNN_N], adj_p[PRNN_PARAMS + 1];
-                PRNN_UNROLL
-                for (int i = 0; i < PRNN_N; i++) {
-                    cot[i] = lambda[v][i] + at.g[v][i];
-                    adj_h[i] = 0;
-                }
-                PRNN_UNROLL
-                for (int i = 0; i < PRNN_INPUTS; i++)
-                    dx[v][i] = 0;
-                PRNN_UNROLL
-                for (int j = 0; j < PRNN_PARAMS; j++)
-                    adj_p[j] = 0;
-#if PRNN_W > 1
-                cell_adjoint_saved(at.h[v], at.x[v], k.p[v], cot, at.gy[v], saved[s][v], adj_h, dx[v],
-                                   adj_p);
 #else
-                cell_adjoint(at.h[v], at.x[v], k.p[v], cot, at.gy[v], adj_h, dx[v], adj_p);
+        (void)carry;
+        chunk_adjoint(&k, 0, lambda, &sums);
 #endif
-                PRNN_UNROLL
-                for (int j = 0; j < PRNN_PARAMS; j++)
-                    dp[v][j] += adj_p[j];
-                PRNN_UNROLL
-                for (int i = 0; i < PRNN_N; i++) {
-                    dh0[v][i] += at.is_initial ? adj_h[i] : (prnn_real)0;
-                    lambda[v][i] = at.is_initial ? (prnn_real)0 : adj_h[i];
-                }
-            }
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_INPUTS; i++) {
-                if (!cell_input_has_gradient(i))
-                    continue;
-                prnn_real v[PRNN_VC];
-                PRNN_UNROLL
-                for (int c = 0; c < PRNN_VC; c++)
-                    v[c] = dx[c][i];
-                if (!cell_input_is_shared(i)) {
-                    ring_store(launch, PRNN_ARG_DX + i, &k.at, k.t0 + s, v);
-                    continue;
-                }
-                prnn_real *partial = shared_partials(launch, i) +
-                                     shared_row(launch, &k.at, k.t0 + s) * channels + k.at.channel;
-                PRNN_UNROLL
-                for (int c = 0; c < PRNN_VC; c++)
-                    if (k.at.channel + c < channels)
-                        PRNN_GST(partial + c, v[c]);
-            }
-        }
-        k.stage = (k.stage + 1) % PRNN_STAGES;
+        stage = (stage + 1) % PRNN_STAGES;
     }
     PRNN_ASYNC_WAIT(0);
-
-#if PRNN_CLUSTER > 1
-    SHARED_PUBLIC;
-    PRNN_CLUSTER_BARRIER(); /* all blocks: the maps of the last tile are read */
-#endif
-    /* Sums over the chunks of the block, chunk after chunk, one quantity at a time. */
-    const prnn_i64 row = (origin.sequence * PRNN_CLUSTER + rank) * PRNN_PARAMS;
-    prnn_real *partial = (prnn_real *)launch->head.workspace;
-    PRNN_UNROLL
-    for (int j = 0; j < PRNN_PARAMS + PRNN_N; j++) {
-#if PRNN_W > 1
-        PRNN_BARRIER(); /* all threads: the sum before is read */
-#endif
-        PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            prnn_real sum = j < PRNN_PARAMS ? dp[v][j] : dh0[v][j - PRNN_PARAMS];
-#if PRNN_W > 1
-            PRNN_SST(s_offset, AT_VECTOR(k.w, 0, k.c + v), sum);
-        }
-        PRNN_BARRIER(); /* all threads: the parts of this sum are written */
-        PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            prnn_real sum = 0;
-            if (k.w != 0)
-                continue;
-            PRNN_NO_UNROLL
-            for (prnn_i32 w = 0; w < PRNN_W; w++)
-                sum += PRNN_SLD(s_offset, AT_VECTOR(w, 0, k.c + v));
-#endif
-            if (k.at.channel + v >= channels)
-                continue;
-            if (j < PRNN_PARAMS) {
-                if (cell_param_has_gradient(j))
-                    PRNN_GST(partial + (row + j) * channels + k.at.channel + v, sum);
-            } else {
-#if PRNN_CLUSTER > 1
-                PRNN_RST(s_public, 0, AT_PUBLIC(0, rank, j - PRNN_PARAMS, k.c + v), sum);
-#else
-                const struct prnn_arg *arg = &launch->arg[PRNN_ARG_DH0 + j - PRNN_PARAMS];
-                if (arg->base)
-                    PRNN_GST((prnn_real *)arg->base + origin.sequence * arg->stride_b +
-                                 k.at.channel + v,
-                             sum);
-#endif
-            }
-        }
-    }
-#if PRNN_CLUSTER > 1
-    PRNN_CLUSTER_BARRIER(); /* all blocks: their parts of dh0 have arrived at the first */
-    if (rank == 0 && k.w == 0) {
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++) {
-            const struct prnn_arg *arg = &launch->arg[PRNN_ARG_DH0 + i];
-            PRNN_UNROLL
-            for (int v = 0; v < PRNN_VC; v++) {
-                prnn_real sum = 0;
-                if (!arg->base || k.at.channel + v >= channels)
-                    continue;
-                PRNN_NO_UNROLL
-                for (prnn_i32 r = 0; r < PRNN_CLUSTER; r++)
-                    sum += PRNN_SLD(s_public, AT_PUBLIC(0, r, i, k.c + v));
-                PRNN_GST((prnn_real *)arg->base + origin.sequence * arg->stride_b +
-                             k.at.channel + v,
-                         sum);
-            }
-        }
-    }
-#endif
+    sums_store(&k, &sums);
 }

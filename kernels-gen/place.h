@@ -45,7 +45,7 @@ PRNN_FN struct place place_of(const struct prnn_launch_head *head, prnn_i64 sequ
     at.sign = 1;
     at.length = head->seq_len;
     at.channel = channel;
-    if (head->cu_seqlens) {
+    if (PRNN_PACKED && head->cu_seqlens) {
         const prnn_i64 begin = PRNN_GLD(head->cu_seqlens + sequence);
         const prnn_i64 end = PRNN_GLD(head->cu_seqlens + sequence + 1);
         at.row = 0;
@@ -56,16 +56,28 @@ PRNN_FN struct place place_of(const struct prnn_launch_head *head, prnn_i64 sequ
     return at;
 }
 
+/* Direction of time in the tensors; known to the compiler unless sequences may be packed. */
+PRNN_FN prnn_i64 place_sign(const struct place *at)
+{
+    return PRNN_PACKED ? at->sign : 1;
+}
+
+/* Row of step t. */
+PRNN_FN prnn_i64 place_row(const struct place *at, prnn_i64 t)
+{
+    return PRNN_PACKED ? at->first + at->sign * t : t;
+}
+
 /* Element offset of step t, without the channel. */
 PRNN_FN prnn_i64 place_offset(const struct prnn_arg *arg, const struct place *at, prnn_i64 t)
 {
-    return at->row * arg->stride_b + (at->first + at->sign * t) * arg->stride_t;
+    return at->row * arg->stride_b + place_row(at, t) * arg->stride_t;
 }
 
 PRNN_FN int place_is_reset(const struct prnn_launch_head *head, const struct place *at, prnn_i64 t)
 {
     return PRNN_GLD(head->reset + at->row * head->reset_stride_b +
-                    (at->first + at->sign * t) * head->reset_stride_t) != 0;
+                    place_row(at, t) * head->reset_stride_t) != 0;
 }
 
 /* The initial state i: the caller's or the cell's own. */
@@ -96,10 +108,12 @@ PRNN_FN prnn_real place_load(const struct prnn_launch *launch, int a, const stru
 #define PRNN_REAL_DIV(a, b) PRNN_DIV64(a, b)
 #define PRNN_REAL_ABS(v) PRNN_ABS64(v)
 #define PRNN_REAL_LARGER(a, b) PRNN_LARGER64(a, b)
+#define PRNN_REAL_LARGER_OR_NAN(a, b) PRNN_LARGER_OR_NAN64(a, b)
 #else
 #define PRNN_REAL_DIV(a, b) PRNN_DIV32(a, b)
 #define PRNN_REAL_ABS(v) PRNN_ABS32(v)
 #define PRNN_REAL_LARGER(a, b) PRNN_LARGER32(a, b)
+#define PRNN_REAL_LARGER_OR_NAN(a, b) PRNN_LARGER_OR_NAN32(a, b)
 #endif
 
 PRNN_FN prnn_real real_abs(prnn_real v)
@@ -111,6 +125,12 @@ PRNN_FN prnn_real real_abs(prnn_real v)
 PRNN_FN prnn_real real_larger(prnn_real a, prnn_real b)
 {
     return PRNN_REAL_LARGER(a, b);
+}
+
+/* The larger, or NaN if one is. */
+PRNN_FN prnn_real real_larger_or_nan(prnn_real a, prnn_real b)
+{
+    return PRNN_REAL_LARGER_OR_NAN(a, b);
 }
 
 /* Neither inf nor NaN. */
@@ -138,7 +158,7 @@ PRNN_FN prnn_i64 sequence_rows(const struct prnn_launch_head *head)
 
 PRNN_FN prnn_i64 shared_row(const struct prnn_launch *launch, const struct place *at, prnn_i64 t)
 {
-    return at->row * launch->head.seq_len + at->first + at->sign * t;
+    return at->row * launch->head.seq_len + place_row(at, t);
 }
 
 PRNN_FN prnn_real *shared_partials(const struct prnn_launch *launch, int input)

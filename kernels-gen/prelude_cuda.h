@@ -120,6 +120,10 @@ PRNN_FN void prnn_stream_store2(unsigned short *p, unsigned short v, unsigned sh
 /* The larger; a NaN is passed over. */
 #define PRNN_LARGER32(a, b) fmaxf(a, b)
 #define PRNN_LARGER64(a, b) fmax(a, b)
+/* The larger, or NaN if one is. */
+PRNN_FN float prnn_larger_or_nan(float a, float b) { float y; asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b)); return y; }
+#define PRNN_LARGER_OR_NAN32(a, b) prnn_larger_or_nan(a, b)
+#define PRNN_LARGER_OR_NAN64(a, b) ((a) != (a) || (a) > (b) ? (a) : (b))
 PRNN_FN float prnn_ex2_approx(float x) { float y; asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
 PRNN_FN float prnn_rcp_approx(float x) { float y; asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
 PRNN_FN float prnn_tanh_approx(float x) { float y; asm("tanh.approx.f32 %0, %1;" : "=f"(y) : "f"(x)); return y; }
@@ -130,6 +134,13 @@ PRNN_FN float prnn_rsqrt_approx(float x) { float y; asm("rsqrt.approx.ftz.f32 %0
 #define PRNN_TANH_APPROX(x) prnn_tanh_approx(x)
 #define PRNN_LG2_APPROX(x) prnn_lg2_approx(x)
 #define PRNN_RSQRT_APPROX(x) prnn_rsqrt_approx(x)
+/* To 16 bits in one instruction; bits as in storage.h but for those of a NaN. */
+PRNN_FN unsigned short prnn_cvt_f32_to_bf16(float x) { unsigned short y; asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x)); return y; }
+PRNN_FN unsigned short prnn_cvt_f32_to_f16(float x) { unsigned short y; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x)); return y; }
+PRNN_FN float prnn_cvt_f16_to_f32(unsigned short x) { float y; asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x)); return y; }
+#define PRNN_F32_TO_BF16(x) prnn_cvt_f32_to_bf16(x)
+#define PRNN_F32_TO_F16(x) prnn_cvt_f32_to_f16(x)
+#define PRNN_F16_TO_F32(x) prnn_cvt_f16_to_f32(x)
 
 #ifdef PRNN_REAL_F64
 typedef double prnn_real;

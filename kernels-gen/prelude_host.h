@@ -38,6 +38,8 @@ PRNN_FN unsigned long long prnn_bits_of_f64(double d) { unsigned long long bits;
 #define PRNN_ABS64(v) __builtin_fabs(v)
 #define PRNN_LARGER32(a, b) __builtin_fmaxf(a, b)
 #define PRNN_LARGER64(a, b) __builtin_fmax(a, b)
+#define PRNN_LARGER_OR_NAN32(a, b) ((a) != (a) || (a) > (b) ? (a) : (b))
+#define PRNN_LARGER_OR_NAN64(a, b) ((a) != (a) || (a) > (b) ? (a) : (b))
 
 #ifdef PRNN_REAL_F64
 typedef double prnn_real;

@@ -8,12 +8,15 @@
 /* Files of a text, in order. NULL stands for the emitted half. */
 static const char *const common_files[] = {"storage.h", "math_strict.h", "math_accurate.h",
                                            "math_fast.h"};
-static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][8] = {
+enum { KERNEL_FILES = 10 };
+static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][KERNEL_FILES] = {
     [ASSEMBLE_CPU] = {"place.h", "cpu_forward.h", "cpu_backward.h", "cpu_entries.h"},
-    [ASSEMBLE_FORWARD] = {"place.h", "affine.h", "ring.h", "block_report.h", "forward.h"},
-    [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "backward.h", "reduce_partials.h"},
+    [ASSEMBLE_FORWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk_run.h", "scan.h",
+                          "block_report.h", "forward.h"},
+    [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "scan.h", "backward.h",
+                           "reduce_partials.h"},
     [ASSEMBLE_DECODE] = {"place.h", "decode.h"},
-    [ASSEMBLE_SCAN] = {"place.h", "affine.h", "scan_given.h"},
+    [ASSEMBLE_SCAN] = {"place.h", "affine.h", "scan.h", "scan_given.h"},
 };
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
@@ -62,43 +65,61 @@ static uint32_t element_bytes(enum assemble_storage storage)
 
 /* Shared memory of a kernel: byte offsets of its arrays. */
 struct layout {
-    uint64_t ring, exits, entries, tangents, public_maps, flags, report, bytes;
+    uint64_t ring, entries, maps, public_maps, flags, report, bytes;
+    uint64_t ring_pad; /* elements behind each chunk of the ring */
 };
+
+/* Chunks of one warp would begin in the same banks: move each by a row. */
+static uint64_t ring_pad(const struct strategy *s, uint64_t rows, uint64_t row_bytes, uint64_t element)
+{
+    enum { BANKS_BYTES = 128 };
+    if (!row_bytes || row_bytes >= BANKS_BYTES || s->tile_chunks == 1)
+        return 0;
+    return (BANKS_BYTES + row_bytes - s->chunk * rows * row_bytes % BANKS_BYTES) % BANKS_BYTES / element;
+}
 
 static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
 {
     const struct strategy *s = &o->strategy;
-    const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4;
+    const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4, element = element_bytes(o->storage);
     const uint64_t channels = (uint64_t)s->lanes * s->vc, w = s->tile_chunks;
     const bool is_forward = o->kernel == ASSEMBLE_FORWARD;
     const uint64_t rows = n->inputs - n->shared_inputs +
                           (is_forward ? 0 : n->states + n->gradients + n->outputs);
-    const uint64_t vector = n->states * channels * real, matrix = n->states * vector;
-    const uint64_t all = w * s->cluster;
+    const uint64_t vector = n->states * channels * real, map = vector + n->states * vector;
+    const uint64_t group = s->lanes && s->lanes < 32 ? 32 / s->lanes : 1; /* chunks of a warp, as in scan.h */
+    const bool is_scanned = w * s->cluster > 1;
     struct layout at = {0};
     if (o->kernel == ASSEMBLE_DECODE)
         return at;
-    if (o->kernel == ASSEMBLE_SCAN) {
-        at.exits = 0;
-        at.entries = at.exits + w * vector;
-        at.tangents = at.entries + vector;
-        at.bytes = at.tangents + w * matrix;
-        return at;
+    if (o->kernel != ASSEMBLE_SCAN) {
+        at.ring_pad = ring_pad(s, rows, channels * element, element);
+        at.entries = s->stages * w * (s->chunk * rows * channels + at.ring_pad) * element;
+        at.entries = (at.entries + 15) / 16 * 16;
     }
-    at.exits = (uint64_t)s->stages * w * s->chunk * rows * channels * element_bytes(o->storage);
-    at.exits = (at.exits + 15) / 16 * 16;
-    at.entries = at.exits + (is_forward && all == 1 ? 0 : w * vector);
-    at.tangents = at.entries + (all == 1 ? 0 : is_forward ? w * vector : vector);
-    at.public_maps = at.tangents + (all == 1 ? 0 : w * matrix);
-    const uint64_t fields = is_forward ? 3 * n->states + n->states * n->states
-                                       : n->states + n->states * n->states;
-    at.flags = at.public_maps + (s->cluster == 1 ? 0 : 2 * s->cluster * fields * channels * real);
-    at.report = (at.flags + (s->cluster == 1 ? 0 : 8 * s->cluster) + REPORT_ALIGN - 1) /
+    at.maps = at.entries + (!is_scanned ? 0 : is_forward ? w * vector : vector);
+    at.public_maps = at.maps + (is_scanned ? w / group * map : 0);
+    at.flags = at.public_maps + (s->cluster == 1 ? 0 : 2 * s->cluster * map);
+    at.report = (at.flags + (s->cluster == 1 ? 0 : 4 * s->cluster) + REPORT_ALIGN - 1) /
                 REPORT_ALIGN * REPORT_ALIGN;
-    at.bytes = at.report + (is_forward && all > 1 ? s->lanes * w * (real + 4) : 0);
-    if (!is_forward && at.bytes < 8 * 32 * real)
+    at.bytes = at.report + (is_forward && is_scanned ? s->lanes * w * (real + 4) : 0);
+    if (o->kernel == ASSEMBLE_BACKWARD && at.bytes < 8 * 32 * real)
         at.bytes = 8 * 32 * real; /* prnn_reduce */
     return at;
+}
+
+/* Whether the forward kernel may keep every step of a chunk in registers: see chunk_run.h. */
+static bool is_recorded(const struct counts *n, const struct assemble_options *o,
+                        const struct structure *structure)
+{
+    enum { RECORD_MAX = 64 };
+    const struct strategy *s = &o->strategy;
+    uint32_t reals = n->states;
+    if (!structure || n->outputs || o->storage == ASSEMBLE_F64 || s->tile_chunks * s->cluster == 1)
+        return false;
+    for (uint32_t i = 0; i < n->states; i++)
+        reals += bit_count(structure->closed[i]);
+    return reals * s->chunk * s->vc <= RECORD_MAX;
 }
 
 /* Thread blocks of a multiprocessor of 64 Ki registers, as many as shared memory lets in and 64
@@ -125,6 +146,8 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
         return NULL;
     if (!s->lanes || !s->tile_chunks || !s->chunk || !s->cluster || s->vc < 1 || s->vc > 2)
         return "a strategy needs lanes, chunks, steps and a cluster of at least 1, and 1 or 2 channels a thread";
+    if (s->lanes & (s->lanes - 1))
+        return "lanes must be a power of two";
     if (s->lanes * s->tile_chunks > THREADS_MAX || s->lanes * s->tile_chunks % 32)
         return "lanes * chunks must be a multiple of 32 up to 1024";
     if (o->kernel == ASSEMBLE_SCAN)
@@ -268,6 +291,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     define(&text, "STATE_WRITTEN", o->state_written);
     define(&text, "STATE_GRADIENT", o->state_gradient);
     define(&text, "RESETS", o->has_resets);
+    define(&text, "PACKED", o->is_packed || is_cpu);
     define(&text, "SAVED", saved);
     define(&text, "AFFINE", structure && structure->is_affine);
     textbuf_printf(&text, "#define PRNN_ARGS PRNN_%s_ARGS\n", is_backward ? "BACKWARD" : "FORWARD");
@@ -298,10 +322,12 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);
         define(&text, "SCAN_JACOBIANS", n.jacobian);
+        define(&text, "RECORDED", o->kernel == ASSEMBLE_FORWARD && is_recorded(&n, o, structure));
+        define(&text, "TRANSPOSED", o->kernel == ASSEMBLE_BACKWARD);
+        define(&text, "RING_PAD", at.ring_pad);
         define(&text, "S_RING", at.ring);
-        define(&text, "S_EXIT", at.exits);
         define(&text, "S_ENTRY", at.entries);
-        define(&text, "S_TANGENT", at.tangents);
+        define(&text, "S_MAP", at.maps);
         define(&text, "S_PUBLIC", at.public_maps);
         define(&text, "S_FLAG", at.flags);
         define(&text, "S_REPORT", at.report);
@@ -326,7 +352,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         add_file(&text, common_files[i]);
     textbuf_add(&text, "// Start of the cell\n");
     textbuf_add_n(&text, half.text, half.length);
-    for (size_t i = 0; i < 8 && kernel_files[o->kernel][i]; i++)
+    for (size_t i = 0; i < KERNEL_FILES && kernel_files[o->kernel][i]; i++)
         add_file(&text, kernel_files[o->kernel][i]);
 
     out->text = text.text;

@@ -36,6 +36,7 @@ struct assemble_options {
     struct strategy strategy;
     uint32_t state_written, state_gradient; /* bit i: PRNN_STATE_WRITTEN, PRNN_STATE_GRADIENT */
     bool has_resets;
+    bool is_packed; /* the launch may hold packed sequences; of a CPU text always */
     uint32_t scan_block; /* ASSEMBLE_SCAN: states of the given Jacobians, 1 to 4 */
     bool scan_is_diagonal;
 };

@@ -45,6 +45,7 @@ void shape_options(const prnn_plan *plan, struct assemble_options *out)
         .state_written = shape->state_written,
         .state_gradient = shape->state_gradient,
         .has_resets = shape->has_resets,
+        .is_packed = shape->is_packed,
     };
 }
 

@@ -71,6 +71,7 @@ START_TEST(exact_jacobians_give_the_sequential_answer_exactly)
     const struct assemble_options options = {.kernel = ASSEMBLE_SCAN,
                                              .storage = _i % 2 ? ASSEMBLE_F64 : ASSEMBLE_F32,
                                              .mode = ASSEMBLE_STRICT,
+                                             .is_packed = true,
                                              .strategy =
                                                  kernel_strategies[cases[_i].strategy].strategy,
                                              .scan_block = cases[_i].block,

@@ -1,0 +1,266 @@
+/* What a thread of the forward solve does with its chunk alone: run it from an entry, with the tangent or
+ * with what it writes.
+ *
+ * Requires  cell_step(), cell_step_outputs(), cell_jacobian(), their _fast forms; place.h, affine.h, ring.h,
+ *           rows_out.h; PRNN_RECORDED: chunks are short enough to keep every step in registers
+ * Provides  struct chunk, chunk_tangent(), chunk_final(); struct record, chunk_record(), record_correct(),
+ *           record_store()
+ * Launch    a thread owns chunk w and PRNN_VC channels */
+#define PRNN_N PRNN_STATES
+
+/* What a thread knows about its chunk of the current tile. */
+struct chunk {
+    const struct prnn_launch *launch;
+    struct place at;  /* first channel of this thread */
+    prnn_i64 t0;      /* first step */
+    prnn_i32 count;   /* steps inside the sequence, 0 .. PRNN_CHUNK */
+    prnn_i32 base;    /* of its rows in the ring */
+    prnn_i32 c;       /* first channel within the block */
+    prnn_i32 w, rank; /* chunk of the block; block of the cluster */
+    int is_plain;     /* rows_out.h; and all steps of the thread block's part of the tile are there */
+    prnn_real p[PRNN_VC][PRNN_PARAMS + 1];
+    prnn_real h0[PRNN_VC][PRNN_N];
+};
+
+/* Inputs of step s of the chunk. */
+PRNN_FN void chunk_inputs(const struct chunk *k, prnn_i32 s, prnn_real (*x)[PRNN_INPUTS + 1])
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++) {
+        prnn_real v[PRNN_VC];
+        if (cell_input_is_shared(i)) {
+            const prnn_real one = place_load(k->launch, PRNN_ARG_X + i, &k->at, k->t0 + s, 0);
+            PRNN_UNROLL
+            for (int c = 0; c < PRNN_VC; c++)
+                v[c] = one;
+        } else {
+            ring_load(v, k->base, s, cell_input_row(i));
+        }
+        PRNN_UNROLL
+        for (int c = 0; c < PRNN_VC; c++)
+            x[c][i] = v[c];
+    }
+}
+
+PRNN_FN int chunk_is_reset(const struct chunk *k, prnn_i32 s)
+{
+#if PRNN_RESETS
+    return place_is_reset(&k->launch->head, &k->at, k->t0 + s);
+#else
+    (void)k;
+    (void)s;
+    return 0;
+#endif
+}
+
+/* A reset: the state before the step is the initial one. */
+PRNN_FN void state_reset(const struct chunk *k, int is_reset, int v, prnn_real *h)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++)
+        h[i] = is_reset ? k->h0[v][i] : h[i];
+}
+
+/* One step with its tangent, d <- J d. */
+PRNN_FN void tangent_step(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N],
+                          prnn_real (*d)[PRNN_MATRIX], int is_fast)
+{
+    prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
+    chunk_inputs(k, s, x);
+    const int is_reset = chunk_is_reset(k, s);
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        prnn_real jac[PRNN_MATRIX], next[PRNN_N];
+        state_reset(k, is_reset, v, h[v]);
+        PRNN_UNROLL
+        for (int ij = 0; ij < PRNN_MATRIX; ij++)
+            d[v][ij] = is_reset ? (prnn_real)0 : d[v][ij];
+        if (is_fast)
+            cell_jacobian_fast(h[v], x[v], k->p[v], next, jac);
+        else
+            cell_jacobian(h[v], x[v], k->p[v], next, jac);
+        affine_advance(d[v], jac);
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            h[v][i] = next[i];
+    }
+}
+
+/* Run the chunk from h, with the tangent d = d exit / d entry. */
+PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real (*d)[PRNN_MATRIX],
+                           int is_fast)
+{
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++)
+        affine_identity(d[v]);
+    if (k->is_plain) {
+        PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
+        for (prnn_i32 s = 0; s < PRNN_CHUNK; s++)
+            tangent_step(k, s, h, d, is_fast);
+    } else {
+        PRNN_NO_UNROLL
+        for (prnn_i32 s = 0; s < k->count; s++)
+            tangent_step(k, s, h, d, is_fast);
+    }
+}
+
+/* Where the thread writes: one pointer a tensor, moved on step by step. */
+struct targets {
+    prnn_elem *state[PRNN_N], *output[PRNN_OUTPUTS + 1];
+};
+
+PRNN_FN void targets_begin(struct targets *to, const struct chunk *k)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++)
+        if (PRNN_STATE_WRITTEN >> i & 1)
+            to->state[i] = row_out(k->launch, PRNN_ARG_H + i, &k->at, k->t0);
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_OUTPUTS; i++)
+        to->output[i] = row_out(k->launch, PRNN_ARG_Y + i, &k->at, k->t0);
+}
+
+PRNN_FN void targets_store_states(struct targets *to, const struct chunk *k, prnn_real (*h)[PRNN_N],
+                                  int is_plain)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++) {
+        if (!(PRNN_STATE_WRITTEN >> i & 1))
+            continue;
+        prnn_real v[PRNN_VC];
+        PRNN_UNROLL
+        for (int c = 0; c < PRNN_VC; c++)
+            v[c] = h[c][i];
+        row_out_store(k->launch, &k->at, to->state[i], v, is_plain);
+        to->state[i] += row_out_hop(k->launch, PRNN_ARG_H + i, &k->at);
+    }
+}
+
+/* One step that writes states and outputs. 'scale' grows to the largest state met. */
+PRNN_FN void final_step(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N], prnn_real *scale,
+                        struct targets *to, int is_plain)
+{
+    prnn_real x[PRNN_VC][PRNN_INPUTS + 1], y[PRNN_VC][PRNN_OUTPUTS + 1];
+    chunk_inputs(k, s, x);
+    const int is_reset = chunk_is_reset(k, s);
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        prnn_real next[PRNN_N];
+        state_reset(k, is_reset, v, h[v]);
+#if PRNN_OUTPUTS
+        cell_step_outputs(h[v], x[v], k->p[v], next, y[v]);
+#else
+        cell_step(h[v], x[v], k->p[v], next);
+        (void)y;
+#endif
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++) {
+            h[v][i] = next[i];
+            scale[v] = real_larger(scale[v], real_abs(next[i]));
+        }
+    }
+    targets_store_states(to, k, h, is_plain);
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_OUTPUTS; i++) {
+        prnn_real v[PRNN_VC];
+        PRNN_UNROLL
+        for (int c = 0; c < PRNN_VC; c++)
+            v[c] = y[c][i];
+        row_out_store(k->launch, &k->at, to->output[i], v, is_plain);
+        to->output[i] += row_out_hop(k->launch, PRNN_ARG_Y + i, &k->at);
+    }
+}
+
+/* Run the chunk from h and write states and outputs. */
+PRNN_FN void chunk_final(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real *scale)
+{
+    struct targets to;
+    targets_begin(&to, k);
+    if (k->is_plain) {
+        PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
+        for (prnn_i32 s = 0; s < PRNN_CHUNK; s++)
+            final_step(k, s, h, scale, &to, 1);
+    } else {
+        PRNN_NO_UNROLL
+        for (prnn_i32 s = 0; s < k->count; s++)
+            final_step(k, s, h, scale, &to, 0);
+    }
+}
+
+#if PRNN_RECORDED
+/* States and tangents after every step of a whole chunk, under constant indices and so in registers. */
+struct record {
+    prnn_real h[PRNN_CHUNK][PRNN_VC][PRNN_N], d[PRNN_CHUNK][PRNN_VC][PRNN_MATRIX];
+};
+
+/* chunk_tangent() that remembers. */
+PRNN_FN void chunk_record(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real (*d)[PRNN_MATRIX],
+                          struct record *record)
+{
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++)
+        affine_identity(d[v]);
+    PRNN_UNROLL
+    for (prnn_i32 s = 0; s < PRNN_CHUNK; s++) {
+        tangent_step(k, s, h, d, 0);
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++) {
+            PRNN_UNROLL
+            for (int i = 0; i < PRNN_N; i++)
+                record->h[s][v][i] = h[v][i];
+            PRNN_UNROLL
+            for (int ij = 0; ij < PRNN_MATRIX; ij++)
+                record->d[s][v][ij] = d[v][ij];
+        }
+    }
+}
+
+/* The largest change of a state of the chunk that 'delta', a change of its entry, makes in first order; scale: the
+ * largest state. With 'finite_only', states that are not finite anyway are passed over. */
+PRNN_FN prnn_real record_move(const struct record *record, int v, const prnn_real *delta, int finite_only,
+                              prnn_real *scale)
+{
+    prnn_real move = 0;
+    *scale = 0;
+    PRNN_UNROLL
+    for (prnn_i32 s = 0; s < PRNN_CHUNK; s++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++) {
+            const prnn_real h = record->h[s][v][i];
+            prnn_real step = 0;
+            PRNN_UNROLL
+            for (int j = 0; j < PRNN_N; j++)
+                if (affine_closed(i, j))
+                    step = PRNN_FMA(record->d[s][v][i * PRNN_N + j], delta[j], step);
+            if (finite_only && !real_is_finite(h))
+                continue;
+            *scale = real_larger(*scale, real_abs(h));
+            move = real_larger_or_nan(move, real_abs(step));
+        }
+    }
+    return move;
+}
+
+/* Add what 'delta' does in first order. */
+PRNN_FN void record_correct(struct record *record, int v, const prnn_real *delta)
+{
+    PRNN_UNROLL
+    for (prnn_i32 s = 0; s < PRNN_CHUNK; s++)
+        affine_apply_matrix(record->h[s][v], record->d[s][v], 0, delta, record->h[s][v]);
+}
+
+PRNN_FN void record_store(const struct chunk *k, struct record *record)
+{
+    struct targets to;
+    targets_begin(&to, k);
+    if (k->is_plain) {
+        PRNN_UNROLL
+        for (prnn_i32 s = 0; s < PRNN_CHUNK; s++)
+            targets_store_states(&to, k, record->h[s], 1);
+    } else {
+        PRNN_UNROLL
+        for (prnn_i32 s = 0; s < PRNN_CHUNK; s++)
+            targets_store_states(&to, k, record->h[s], 0);
+    }
+}
+#endif
