@@ -445,7 +445,10 @@ PRNN_FN int correct(const struct chunk *k, prnn_i32 rank, prnn_i32 parity, prnn_
             PRNN_UNROLL
             for (int i = 0; i < PRNN_N; i++)
                 e[v][i] = entry[i];
-            moved |= !is_same && !(move <= PRNN_STOP_MOVE * scale);
+            /* Nobody waits for a chunk behind the end or a channel behind the last. */
+            const int is_real =
+                k->count > 0 && k->at.channel + v < k->launch->head.channels;
+            moved |= is_real && !is_same && !(move <= PRNN_STOP_MOVE * scale);
         }
     }
     return moved;
@@ -664,7 +667,8 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
                     carry[v][i] = PRNN_SLD(s_exit, AT_VECTOR(PRNN_W - 1, i, k.c + v));
 #endif
                 }
-                if (k.count > 0 && compare(&pass, &k, v, before, e[v], scale[v], tolerance)) {
+                const int is_real = k.count > 0 && k.at.channel + v < launch->head.channels;
+                if (is_real && compare(&pass, &k, v, before, e[v], scale[v], tolerance)) {
                     differs = 1;
                     PRNN_UNROLL
                     for (int i = 0; i < PRNN_N; i++)
