@@ -50,8 +50,9 @@ struct partial partial_chain(struct ir *ir, struct partial carried, struct parti
     struct partial out = {.is_negative = carried.is_negative != local.is_negative};
     out.value = multiply(ir, carried.value, local.value);
     out.gate = both_gates(ir, carried.gate, local.gate);
-    /* A factor may be infinite where the gate is shut. */
-    out.is_shut_to_zero = carried.is_shut_to_zero && out.value == carried.value;
+    /* A factor may be infinite where the gate is shut, and another gate shuts elsewhere. */
+    out.is_shut_to_zero = carried.is_shut_to_zero && out.value == carried.value &&
+                          out.gate == carried.gate;
     return out;
 }
 

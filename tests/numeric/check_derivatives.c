@@ -281,6 +281,24 @@ START_TEST(gradients_take_a_detached_value_as_held_and_the_solve_does_not)
 }
 END_TEST
 
+/* A value read behind two gates has a cotangent that is zero where both are shut; behind a third gate
+ * it is still to be shut. */
+START_TEST(a_gate_behind_two_others_is_kept)
+{
+    static const char cell[] =
+        "ir 1 cell \"gates\"\nstate h\ninput u\ninput v\ninput w\noutput y\n"
+        "%0 = lt x0, 0.25\n%1 = where %0, h0, x1\n"
+        "%2 = lt x1, 0.5\n%3 = where %2, 0.5, %1\n"
+        "%4 = lt x2, 0.125\n%5 = where %4, %1, 0.5\n"
+        "%6 = max h0, %1\n%7 = neg h0\n%8 = max %6, %7\n%9 = mul %8, %3\n"
+        "out next.0 = %9\nout out.0 = %5\n";
+    struct arena *arena = sample_arena();
+    const struct bench bench = bench_create(arena, cell);
+    compare_all(&bench, "gates", -1.5, 1.5);
+    arena_destroy(arena);
+}
+END_TEST
+
 /* The same derivatives as those of the tangent, added up the other way. */
 START_TEST(adjoint_and_tangent_give_the_same_dot_product)
 {
@@ -320,6 +338,7 @@ int main(void)
     tcase_add_loop_test(tcase, every_column_of_the_table_is_a_derivative, 0, DOMAIN_COUNT);
     tcase_add_test(tcase, every_operation_with_a_derivative_is_tried);
     tcase_add_test(tcase, gradients_take_a_detached_value_as_held_and_the_solve_does_not);
+    tcase_add_test(tcase, a_gate_behind_two_others_is_kept);
     tcase_add_loop_test(tcase, adjoint_and_tangent_give_the_same_dot_product, 0, SAMPLE_CELL_COUNT);
     return sample_run("derivatives", tcase);
 }
