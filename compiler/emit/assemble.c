@@ -14,10 +14,11 @@ static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][8] = {
     [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "backward.h", "reduce_partials.h"},
     [ASSEMBLE_DECODE] = {"place.h", "decode.h"},
     [ASSEMBLE_SCAN] = {"place.h", "affine.h", "scan_given.h"},
+    [ASSEMBLE_COMPARE] = {"place.h", "compare_arrays.h"},
 };
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
-    [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",
+    [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",   [ASSEMBLE_COMPARE] = "compare",
 };
 
 enum { REPORT_ALIGN = 16, SHARED_MAX = 227 * 1024, THREADS_MAX = 1024 };
@@ -38,6 +39,11 @@ static uint32_t bit_count(uint32_t bits)
 static struct counts counts_of(const struct ir *ir, const struct assemble_options *o)
 {
     struct counts n = {0};
+    if (o->kernel == ASSEMBLE_COMPARE) {
+        n.states = 1;
+        n.inputs = 2;
+        return n;
+    }
     if (o->kernel == ASSEMBLE_SCAN) {
         n.states = o->scan_block;
         n.jacobian = o->scan_is_diagonal ? o->scan_block : o->scan_block * o->scan_block;
@@ -78,6 +84,10 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     struct layout at = {0};
     if (o->kernel == ASSEMBLE_DECODE)
         return at;
+    if (o->kernel == ASSEMBLE_COMPARE) {
+        at.bytes = w * s->lanes * real;
+        return at;
+    }
     if (o->kernel == ASSEMBLE_SCAN) {
         at.exits = 0;
         at.entries = at.exits + w * vector;
@@ -127,7 +137,7 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
         return "a strategy needs lanes, chunks, steps and a cluster of at least 1, and 1 or 2 channels a thread";
     if (s->lanes * s->tile_chunks > THREADS_MAX || s->lanes * s->tile_chunks % 32)
         return "lanes * chunks must be a multiple of 32 up to 1024";
-    if (o->kernel == ASSEMBLE_SCAN)
+    if (o->kernel == ASSEMBLE_SCAN || o->kernel == ASSEMBLE_COMPARE)
         return NULL;
     if (s->stages < 2)
         return "the ring needs at least 2 stages";
@@ -201,7 +211,7 @@ static void add_ring_rows(struct textbuf *out, const struct counts *n,
     textbuf_add(out, "-1;\n}\n\n");
 }
 
-/* The constant functions of a cell, for Jacobians given in memory. */
+/* The constant functions of a cell, for a text without one. */
 static void add_scan_half(struct textbuf *out, const struct assemble_options *o)
 {
     const char *pattern = o->scan_is_diagonal ? "i == j" : "1 + 0 * i * j";
@@ -240,7 +250,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     struct textbuf half, text;
     uint32_t saved = 0;
     textbuf_init(&half, arena);
-    if (o->kernel == ASSEMBLE_SCAN) {
+    if (o->kernel == ASSEMBLE_SCAN || o->kernel == ASSEMBLE_COMPARE) {
         add_scan_half(&half, o);
     } else {
         const struct emit_options emit = {.is_f64 = is_f64, .is_backward = is_backward};
