@@ -309,8 +309,10 @@ static void attempt_task(struct arena *arena, void *context)
             remember(tune, task, result);
         textbuf_init(&line, arena);
         tune_line(&line, result);
-        if (!attempt->code)
+        if (result->measured > 0)
             output_messages(line.text, line.length);
+        else
+            tune->result_count--;
     }
     device_bench_free(bench);
     trial_free(&trial);

@@ -5,7 +5,6 @@
  *
  *   FAKE_WRONG_THREADS=N   the last kernel before a comparison, if it had N threads, was wrong
  *   FAKE_FAIL=CALL         this function fails with code 700 */
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,38 +229,29 @@ cuda_result cuFuncSetAttribute(cuda_function function, int attribute, int value)
     return 0;
 }
 
-static float bits_float(unsigned bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* One element of an array of 'bytes' wide ones; 2: bf16. */
-static double element(const void *array, int bytes, long long i)
-{
-    return bytes == 8   ? ((const double *)array)[i]
-           : bytes == 4 ? (double)((const float *)array)[i]
-                        : (double)bits_float((unsigned)((const uint16_t *)array)[i] << 16);
-}
-
-/* As kernels-gen/compare_arrays.h, in one row. The width of an element is not in the launch: the
- * text's name does not tell either, so equal bytes of the narrowest elements count as equal, and a
- * planted fault as one element. */
-static void compare_arrays(const struct prnn_launch_head *head, const struct prnn_arg *args)
+/* As kernels-gen/compare_arrays.h, in one row: [threads] reals of shared memory tell how wide they
+ * are. That of an element is not in the launch, so all count as the narrowest, and a planted fault
+ * as one. */
+static void compare_arrays(const struct fake_launch *launch, const struct prnn_launch_head *head,
+                           const struct prnn_arg *args)
 {
     const char *wrong = getenv("FAKE_WRONG_THREADS");
-    float *row = args[2].base;
-    const int bytes = 2;
+    double row[6] = {0};
     for (long long i = 0; i < head->seq_len; i++) {
-        const double a = element(args[0].base, bytes, i), b = element(args[1].base, bytes, i);
-        row[1] += isfinite(b) ? (float)(b * b) : 0;
-        row[3] += !(a == b || (a != a && b != b));
+        const uint16_t a = ((const uint16_t *)args[0].base)[i];
+        const uint16_t b = ((const uint16_t *)args[1].base)[i];
+        row[3] += a != b;
     }
-    row[5] = (float)head->seq_len;
+    row[5] = (double)head->seq_len;
     if (wrong && (unsigned)atoi(wrong) == last_threads) {
-        row[0] = row[1] + 1;
+        row[0] = 1;
         row[3] += 1;
+    }
+    for (int i = 0; i < 6; i++) {
+        if (launch->shared_bytes == 8 * launch->threads)
+            ((double *)args[2].base)[i] = row[i];
+        else
+            ((float *)args[2].base)[i] = (float)row[i];
     }
 }
 
@@ -270,7 +260,7 @@ static void run_kernel(const struct fake_launch *launch, const void *argument)
     struct prnn_launch_head head;
     memcpy(&head, argument, sizeof head);
     if (!strncmp(launch->name, "prnn_compare", 12)) {
-        compare_arrays(&head, (const void *)((const char *)argument + sizeof head));
+        compare_arrays(launch, &head, (const void *)((const char *)argument + sizeof head));
         return;
     }
     /* So that one strategy is the best: 256 threads, and few thread blocks. */
