@@ -19,7 +19,7 @@ struct invocation {
 
 /* One file each: cmd_check.c, ... */
 extern const struct command command_check, command_explain, command_compile, command_run,
-    command_bench, command_fmt, command_cache, command_doctor;
+    command_bench, command_tune, command_fmt, command_cache, command_doctor;
 
 /* "pararnnc check: ..." and the usage on standard error. Returns EXIT_CODE_USAGE. */
 int command_usage(struct invocation *inv, const char *format, ...)

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct command commands[9]; /* ends with a NULL name */
+static struct command commands[10]; /* ends with a NULL name */
 
 static void collect_commands(void)
 {
     const struct command *const all[] = {
-        &command_check, &command_explain, &command_compile, &command_run,
-        &command_bench, &command_fmt,     &command_cache,   &command_doctor,
+        &command_check, &command_explain, &command_compile, &command_run,    &command_bench,
+        &command_tune,  &command_fmt,     &command_cache,   &command_doctor,
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         commands[i] = *all[i];

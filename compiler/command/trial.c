@@ -332,11 +332,9 @@ static void compare(struct trial_error *error, double found, double wanted)
     error->size += wanted * wanted;
 }
 
-/* Values (or gradients) of all scalars of a role at one place into a dense vector. */
-static void gather(const struct judge *judge, enum ir_role role, bool has_time, const char *prefix,
-                   bool is_gradient, int64_t b, int64_t t, int64_t channel, double *out)
+void trial_gather(const struct trial *trial, enum ir_role role, bool has_time, const char *prefix,
+                  bool is_gradient, int64_t b, int64_t t, int64_t channel, double *out)
 {
-    const struct trial *trial = judge->trial;
     for (uint32_t i = 0; i < trial->tensor_count; i++) {
         const struct trial_tensor *tensor = &trial->tensors[i];
         if (tensor->decl->role != role || tensor->has_time != has_time ||
@@ -353,10 +351,10 @@ static void judge_forward(struct judge *judge, int64_t b, int64_t channel)
 {
     struct trial *trial = judge->trial;
     const struct ir *ir = trial->unit->ir;
-    gather(judge, IR_ROLE_STATE, false, "h0:", false, b, 0, channel, judge->h);
+    trial_gather(trial, IR_ROLE_STATE, false, "h0:", false, b, 0, channel, judge->h);
     for (int64_t t = 0; t < trial->options.problem.seq_len; t++) {
         double *h = judge->h + (size_t)t * ir->states;
-        gather(judge, IR_ROLE_INPUT, true, "", false, b, t, channel, judge->x);
+        trial_gather(trial, IR_ROLE_INPUT, true, "", false, b, t, channel, judge->x);
         const struct ir_leaves_f64 leaves = {
             .h = h,
             .x = judge->x,
@@ -382,12 +380,13 @@ static void judge_backward(struct judge *judge, int64_t b, int64_t channel)
 {
     struct trial *trial = judge->trial;
     const struct ir *ir = trial->unit->ir;
-    gather(judge, IR_ROLE_STATE, false, "hT:", true, b, 0, channel, judge->adj_h);
+    trial_gather(trial, IR_ROLE_STATE, false, "hT:", true, b, 0, channel, judge->adj_h);
     for (int64_t t = trial->options.problem.seq_len; t-- > 0;) {
-        gather(judge, IR_ROLE_INPUT, true, "", false, b, t, channel, judge->x);
+        trial_gather(trial, IR_ROLE_INPUT, true, "", false, b, t, channel, judge->x);
         memset(judge->cotangent, 0, (ir->states + ir->outputs) * sizeof(double));
-        gather(judge, IR_ROLE_STATE, true, "", true, b, t, channel, judge->cotangent);
-        gather(judge, IR_ROLE_OUTPUT, true, "", true, b, t, channel, judge->cotangent + ir->states);
+        trial_gather(trial, IR_ROLE_STATE, true, "", true, b, t, channel, judge->cotangent);
+        trial_gather(trial, IR_ROLE_OUTPUT, true, "", true, b, t, channel,
+                     judge->cotangent + ir->states);
         for (uint32_t i = 0; i < ir->states; i++)
             judge->cotangent[i] += judge->adj_h[i];
         const struct ir_leaves_f64 leaves = {.h = judge->h + (size_t)t * ir->states,
@@ -494,7 +493,7 @@ void trial_judge(struct trial *trial, struct trial_verdict *out)
     for (int64_t channel = 0; channel < out->channels; channel++) {
         output_progress("comparing with the interpreter: channel %lld of %lld",
                         (long long)channel + 1, (long long)out->channels);
-        gather(&judge, IR_ROLE_PARAM, false, "", false, 0, 0, channel, judge.p);
+        trial_gather(trial, IR_ROLE_PARAM, false, "", false, 0, 0, channel, judge.p);
         for (int64_t b = 0; b < problem->batch; b++) {
             judge_forward(&judge, b, channel);
             if (problem->backward)
@@ -535,12 +534,12 @@ int trial_shoot(struct trial *trial, double tolerance, struct trial_verdict *out
     for (int64_t channel = 0; channel < result->channels; channel++) {
         output_progress("shooting: channel %lld of %lld", (long long)channel + 1,
                         (long long)result->channels);
-        gather(&judge, IR_ROLE_PARAM, false, "", false, 0, 0, channel, judge.p);
+        trial_gather(trial, IR_ROLE_PARAM, false, "", false, 0, 0, channel, judge.p);
         for (int64_t b = 0; b < problem->batch; b++) {
             for (int64_t t = 0; t < problem->seq_len; t++)
-                gather(&judge, IR_ROLE_INPUT, true, "", false, b, t, channel,
-                       judge.x + (size_t)t * ir->inputs);
-            gather(&judge, IR_ROLE_STATE, false, "h0:", false, b, 0, channel, judge.h);
+                trial_gather(trial, IR_ROLE_INPUT, true, "", false, b, t, channel,
+                             judge.x + (size_t)t * ir->inputs);
+            trial_gather(trial, IR_ROLE_STATE, false, "h0:", false, b, 0, channel, judge.h);
             const struct shooting_problem sequence = {
                 .seq_len = problem->seq_len, .x = judge.x, .p = judge.p, .h0 = judge.h, .h = h};
             struct shooting_report report;
@@ -556,7 +555,7 @@ int trial_shoot(struct trial *trial, double tolerance, struct trial_verdict *out
                 result->mismatch = report.mismatch;
             /* The plan's states have been judged; agreeing with them is agreeing with the judge. */
             for (int64_t t = 0; t < problem->seq_len; t++) {
-                gather(&judge, IR_ROLE_STATE, true, "", false, b, t, channel, wanted);
+                trial_gather(trial, IR_ROLE_STATE, true, "", false, b, t, channel, wanted);
                 for (uint32_t i = 0; i < ir->states; i++)
                     compare(&result->error, h[(size_t)t * ir->states + i], wanted[i]);
             }

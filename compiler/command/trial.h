@@ -53,6 +53,16 @@ int trial_backward(struct trial *trial, int times);
 /* Bring results to the host. */
 int trial_fetch(struct trial *trial);
 
+/* Values (or gradients) on the host of all scalars of a role at one place into a dense vector; of
+ * tensors with or without time whose binding begins with 'prefix'. */
+void trial_gather(const struct trial *trial, enum ir_role role, bool has_time, const char *prefix,
+                  bool is_gradient, int64_t b, int64_t t, int64_t channel, double *out);
+
+/* How much an error of one step may grow, from a few channels by the interpreter: the largest
+ * a[t] = |J[t]| a[t-1] + 1, forward and backward, J in the maximum norm of rows and of columns.
+ * Infinity where it leaves all bounds. Uses the inputs only, so it may be asked before any run. */
+double trial_growth(const struct trial *trial);
+
 /* Differences from the interpreter, relative in the Euclidean norm. */
 struct trial_error {
     double difference, size; /* sums of squares */

@@ -17,10 +17,11 @@ static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][KERNEL_FILES] = {
                            "reduce_partials.h"},
     [ASSEMBLE_DECODE] = {"place.h", "decode.h"},
     [ASSEMBLE_SCAN] = {"place.h", "affine.h", "scan.h", "scan_given.h"},
+    [ASSEMBLE_COMPARE] = {"place.h", "compare_arrays.h"},
 };
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
-    [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",
+    [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",   [ASSEMBLE_COMPARE] = "compare",
 };
 
 enum { REPORT_ALIGN = 16, SHARED_MAX = 227 * 1024, THREADS_MAX = 1024 };
@@ -41,6 +42,11 @@ static uint32_t bit_count(uint32_t bits)
 static struct counts counts_of(const struct ir *ir, const struct assemble_options *o)
 {
     struct counts n = {0};
+    if (o->kernel == ASSEMBLE_COMPARE) {
+        n.states = 1;
+        n.inputs = 2;
+        return n;
+    }
     if (o->kernel == ASSEMBLE_SCAN) {
         n.states = o->scan_block;
         n.jacobian = o->scan_is_diagonal ? o->scan_block : o->scan_block * o->scan_block;
@@ -92,6 +98,10 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     struct layout at = {0};
     if (o->kernel == ASSEMBLE_DECODE)
         return at;
+    if (o->kernel == ASSEMBLE_COMPARE) {
+        at.bytes = w * s->lanes * real;
+        return at;
+    }
     if (o->kernel != ASSEMBLE_SCAN) {
         at.ring_pad = ring_pad(s, rows, channels * element, element);
         at.entries = s->stages * w * (s->chunk * rows * channels + at.ring_pad) * element;
@@ -150,7 +160,7 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
         return "lanes must be a power of two";
     if (s->lanes * s->tile_chunks > THREADS_MAX || s->lanes * s->tile_chunks % 32)
         return "lanes * chunks must be a multiple of 32 up to 1024";
-    if (o->kernel == ASSEMBLE_SCAN)
+    if (o->kernel == ASSEMBLE_SCAN || o->kernel == ASSEMBLE_COMPARE)
         return NULL;
     if (s->stages < 2)
         return "the ring needs at least 2 stages";
@@ -224,7 +234,7 @@ static void add_ring_rows(struct textbuf *out, const struct counts *n,
     textbuf_add(out, "-1;\n}\n\n");
 }
 
-/* The constant functions of a cell, for Jacobians given in memory. */
+/* The constant functions of a cell, for a text without one. */
 static void add_scan_half(struct textbuf *out, const struct assemble_options *o)
 {
     const char *pattern = o->scan_is_diagonal ? "i == j" : "1 + 0 * i * j";
@@ -263,7 +273,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     struct textbuf half, text;
     uint32_t saved = 0;
     textbuf_init(&half, arena);
-    if (o->kernel == ASSEMBLE_SCAN) {
+    if (o->kernel == ASSEMBLE_SCAN || o->kernel == ASSEMBLE_COMPARE) {
         add_scan_half(&half, o);
     } else {
         const struct emit_options emit = {.is_f64 = is_f64, .is_backward = is_backward};

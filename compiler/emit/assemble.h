@@ -11,6 +11,7 @@ enum assemble_kernel {
     ASSEMBLE_BACKWARD,      /* CUDA: prnn_backward, prnn_reduce */
     ASSEMBLE_DECODE,        /* CUDA: prnn_step */
     ASSEMBLE_SCAN,          /* CUDA: prnn_scan; no cell */
+    ASSEMBLE_COMPARE,       /* CUDA: prnn_compare, two arrays of the storage type; no cell */
     ASSEMBLE_KERNEL_COUNT
 };
 
@@ -52,7 +53,8 @@ struct assembled {
     uint64_t half_hash;     /* FNV-1a of the emitted half */
 };
 
-/* NULL, or what makes the combination meaningless or too large. 'ir' is NULL for ASSEMBLE_SCAN. */
+/* NULL, or what makes the combination meaningless or too large. 'ir' is NULL for ASSEMBLE_SCAN
+ * and ASSEMBLE_COMPARE. */
 const char *assemble(struct assembled *out, const struct ir *ir, const struct structure *structure,
                      const struct assemble_options *options, struct arena *arena);
 

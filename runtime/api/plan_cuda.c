@@ -3,6 +3,7 @@
 
 #include "cuda_backend.h"
 #include "status.h"
+#include "tuned.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,15 +67,73 @@ static prnn_status make_text(struct pipeline_text *out, struct assemble_options 
     }
 }
 
-static char *describe(const prnn_plan *plan, const struct strategy *forward,
-                      const struct strategy *backward)
+/* Who said which strategy a kernel has. */
+enum chooser { CHOSEN_BY_MODEL, CHOSEN_BY_TUNING, CHOSEN_BY_CALLER };
+static const char *const chooser_words[] = {"model", "tuned", "caller"};
+
+struct used {
+    struct strategy strategy;
+    enum chooser chooser;
+};
+
+static char *describe(const prnn_plan *plan, const struct used *forward,
+                      const struct used *backward)
 {
-    const struct strategy *s = forward, *b = backward;
+    const struct strategy *s = &forward->strategy, *b = &backward->strategy;
     return text_make("device: %s\nstrategy: W%u S%u L%u V%u R%u C%u\n"
-                     "backward strategy: W%u S%u L%u V%u R%u C%u\nworkspace: %zu\n%s",
+                     "backward strategy: W%u S%u L%u V%u R%u C%u\n"
+                     "strategy chosen by: %s\nbackward strategy chosen by: %s\nworkspace: %zu\n%s",
                      plan->ctx->device, s->tile_chunks, s->chunk, s->lanes, s->vc, s->stages,
                      s->cluster, b->tile_chunks, b->chunk, b->lanes, b->vc, b->stages, b->cluster,
+                     chooser_words[forward->chooser], chooser_words[backward->chooser],
                      plan->workspace, cuda_plan_describe(plan->cuda));
+}
+
+/* What was measured for this kernel and class of shapes; 'text' is the kernel's under any strategy.
+ * A strategy that is not understood, from a later version say, counts as none. */
+static bool find_tuned(struct strategy *out, const prnn_plan *plan, const struct tuned *tuned,
+                       const struct assemble_options *options, const struct pipeline_text *text)
+{
+    const struct cuda_properties *device = cuda_device_properties(plan->ctx->cuda);
+    int32_t width, length;
+    if (!tuned->count ||
+        (options->kernel != ASSEMBLE_FORWARD && options->kernel != ASSEMBLE_BACKWARD))
+        return false;
+    const struct cache_key key = tuned_key(device, options, text->assembled.half_hash);
+    tuned_class(&plan->shape, &width, &length);
+    const struct tuned_entry *entry = tuned_find(tuned, &key, width, length);
+    return entry && strategy_read(out, entry->strategy) == PRNN_OK &&
+           (out->cluster == 1 || device->has_clusters);
+}
+
+/* Replace a text by the one of a strategy that was measured. */
+static prnn_status use_tuned(struct pipeline_text *text, struct used *used,
+                             struct assemble_options *options, const prnn_plan *plan,
+                             const struct unit *unit, const struct tuned *tuned)
+{
+    struct assemble_options wanted = *options;
+    struct pipeline_text other;
+    if (!find_tuned(&wanted.strategy, plan, tuned, options, text))
+        return PRNN_OK;
+    const prnn_status st = make_text(&other, &wanted, unit, false);
+    if (st == PRNN_E_LIMIT)
+        return PRNN_OK;
+    if (st < 0)
+        return st;
+    pipeline_text_free(text);
+    *text = other;
+    *options = wanted;
+    *used = (struct used){wanted.strategy, CHOSEN_BY_TUNING};
+    return PRNN_OK;
+}
+
+/* PARARNNC_TUNED=ignore, or the strategy "model", passes over what was measured. */
+static struct tuned load_tuned(const prnn_plan *plan, const char *strategy)
+{
+    const char *wish = secure_getenv("PARARNNC_TUNED");
+    if (strategy || (wish && !strcmp(wish, "ignore")))
+        return (struct tuned){0};
+    return tuned_load(plan->ctx->cache);
 }
 
 static prnn_status create(prnn_plan *plan, const struct unit *unit,
@@ -85,9 +144,12 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
     struct pipeline_text texts[CUDA_KERNEL_COUNT];
     struct backend_text backend[CUDA_KERNEL_COUNT];
     const struct backend_text *pointers[CUDA_KERNEL_COUNT] = {NULL};
-    struct strategy used[CUDA_KERNEL_COUNT] = {{0}};
+    struct used used[CUDA_KERNEL_COUNT] = {{{0}, CHOSEN_BY_MODEL}};
+    struct tuned tuned = load_tuned(plan, strategy);
     prnn_status st = PRNN_OK;
     memset(texts, 0, sizeof texts);
+    if (strategy && !strcmp(strategy, "model"))
+        strategy = NULL;
     if (strategy && (st = strategy_read(&common->strategy, strategy)) < 0)
         return st;
     for (int k = 0; k < CUDA_KERNEL_COUNT && st >= 0; k++) {
@@ -104,12 +166,15 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
             options.strategy.cluster = 1;
         /* The backward pass holds more rows: a forced strategy is that of the forward solve. */
         st = make_text(&texts[k], &options, unit, !strategy || k == CUDA_BACKWARD);
+        used[k] = (struct used){options.strategy, strategy ? CHOSEN_BY_CALLER : CHOSEN_BY_MODEL};
+        if (st == PRNN_OK)
+            st = use_tuned(&texts[k], &used[k], &options, plan, unit, &tuned);
         if (st < 0)
             break;
         backend_text_of(&backend[k], &texts[k], &options);
         pointers[k] = &backend[k];
-        used[k] = options.strategy;
     }
+    tuned_free(&tuned);
     if (st >= 0)
         st = cuda_plan_create(&plan->cuda, plan->ctx->cuda, &plan->shape, pointers,
                               plan->ctx->cache);

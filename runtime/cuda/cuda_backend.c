@@ -48,7 +48,8 @@ static prnn_status grid_refuse(const char *what)
 
 static const char *kernel_word(enum cuda_kernel kernel)
 {
-    static const char *const words[CUDA_KERNEL_COUNT] = {"forward", "backward", "step", "scan"};
+    static const char *const words[CUDA_KERNEL_COUNT] = {"forward", "backward", "step", "scan",
+                                                         "compare"};
     return words[kernel];
 }
 
@@ -224,6 +225,29 @@ void cuda_plan_free(struct cuda_plan *plan)
 const char *cuda_plan_describe(const struct cuda_plan *plan)
 {
     return plan->words;
+}
+
+bool cuda_plan_facts(const struct cuda_plan *plan, enum cuda_kernel kernel,
+                     struct cuda_kernel_facts *out)
+{
+    const struct cuda_compiled *module = &plan->modules[kernel];
+    if (!module->main.function)
+        return false;
+    *out = (struct cuda_kernel_facts){.grid = plan->grids[kernel],
+                                      .threads = module->main.threads,
+                                      .cluster = module->main.cluster,
+                                      .shared_bytes = module->main.shared_bytes,
+                                      .registers = module->main.registers,
+                                      .local_bytes = module->main.local_bytes,
+                                      .spill_bytes = module->spill_bytes,
+                                      .from_cache = module->from_cache,
+                                      .seconds = module->seconds};
+    return true;
+}
+
+void cuda_plan_tolerance(struct cuda_plan *plan, double tolerance)
+{
+    plan->shape.tolerance = tolerance;
 }
 
 size_t cuda_plan_workspace_size(const struct cuda_plan *plan)

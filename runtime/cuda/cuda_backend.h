@@ -16,7 +16,14 @@
 #include "cuda_device.h"
 #include "launch_args.h"
 
-enum cuda_kernel { CUDA_FORWARD, CUDA_BACKWARD, CUDA_STEP, CUDA_SCAN, CUDA_KERNEL_COUNT };
+enum cuda_kernel {
+    CUDA_FORWARD,
+    CUDA_BACKWARD,
+    CUDA_STEP,
+    CUDA_SCAN,
+    CUDA_COMPARE,
+    CUDA_KERNEL_COUNT
+};
 
 enum { CUDA_WORKSPACE_ALIGNMENT = 256 };
 
@@ -46,7 +53,21 @@ void cuda_plan_free(struct cuda_plan *plan); /* NULL is fine; waits for nothing 
  * owned by the plan. */
 const char *cuda_plan_describe(const struct cuda_plan *plan);
 
+/* The same figures as numbers; false: the plan has no such kernel. */
+struct cuda_kernel_facts {
+    uint32_t grid, threads, cluster, shared_bytes;
+    int registers, local_bytes;
+    uint32_t spill_bytes;
+    bool from_cache;
+    double seconds; /* of NVRTC */
+};
+bool cuda_plan_facts(const struct cuda_plan *plan, enum cuda_kernel kernel,
+                     struct cuda_kernel_facts *out);
+
 size_t cuda_plan_workspace_size(const struct cuda_plan *plan);
+
+/* Another tolerance for the launches that follow; not while another thread launches. */
+void cuda_plan_tolerance(struct cuda_plan *plan, double tolerance);
 
 /**
  * Enqueue one kernel (backward: two): nothing is allocated, loaded or waited for, so it may be
@@ -54,7 +75,7 @@ size_t cuda_plan_workspace_size(const struct cuda_plan *plan);
  *
  * @param launch    made by 'api'; workspace, report, tolerance and is_aligned are filled in here
  * @param workspace cuda_plan_workspace_size() bytes of device memory, aligned to
- *                  CUDA_WORKSPACE_ALIGNMENT; not used by CUDA_STEP and CUDA_SCAN
+ *                  CUDA_WORKSPACE_ALIGNMENT; used by CUDA_FORWARD and CUDA_BACKWARD only
  * @param stream    a CUstream, or NULL
  *
  * @return PRNN_OK; PRNN_E_INVALID (the plan has no such kernel; workspace missing or misaligned);

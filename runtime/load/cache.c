@@ -456,6 +456,40 @@ static void read_label(int dir, const char *name, char label[CACHE_LABEL_MAX + 1
     label[start.head.label_size] = 0;
 }
 
+bool cache_file_read(struct cache *cache, const char *name, void **data, size_t *size)
+{
+    if (!cache || cache->dir < 0)
+        return false;
+    *data = read_file(cache->dir, name, size, false);
+    if (!*data && errno != ENOENT)
+        note_trouble(cache, "'%s/%s' cannot be used: %s", cache->path, name, strerror(errno));
+    return *data != NULL;
+}
+
+bool cache_file_write(struct cache *cache, const char *name, const void *data, size_t size)
+{
+    char temporary[64];
+    if (!cache || cache->dir < 0)
+        return false;
+    const int file = temporary_open(cache->dir, temporary);
+    bool fine = file >= 0 && write_all(file, data, size);
+    if (file >= 0 && close(file) != 0)
+        fine = false;
+    if (fine)
+        fine = renameat(cache->dir, temporary, cache->dir, name) == 0;
+    if (!fine) {
+        note_trouble(cache, "'%s/%s' cannot be written: %s", cache->path, name, strerror(errno));
+        if (file >= 0)
+            (void)unlinkat(cache->dir, temporary, 0);
+    }
+    return fine;
+}
+
+bool cache_file_remove(struct cache *cache, const char *name)
+{
+    return cache && cache->dir >= 0 && unlinkat(cache->dir, name, 0) == 0;
+}
+
 struct cache_entry *cache_list(struct cache *cache, size_t *count)
 {
     struct sweep sweep = {0};

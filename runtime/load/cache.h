@@ -75,6 +75,13 @@ bool cache_get(struct cache *cache, const struct cache_key *key, void **data, si
 bool cache_put(struct cache *cache, const struct cache_key *key, const char *label,
                const void *data, size_t size);
 
+/* A file of the cache's directory that is known by its name and no entry: it is neither evicted nor
+ * cleaned. The same rules hold: a plain file of this user that nobody else can write, replaced as a
+ * whole by renaming. 'name' is of lower-case letters and no temporary's. */
+bool cache_file_read(struct cache *cache, const char *name, void **data, size_t *size);
+bool cache_file_write(struct cache *cache, const char *name, const void *data, size_t size);
+bool cache_file_remove(struct cache *cache, const char *name);
+
 /* What the command line shows. */
 struct cache_entry {
     char name[2 * SHA256_BYTES + 1]; /* hexadecimal key */

@@ -22,8 +22,8 @@ static void library_make(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(command, sizeof command,
              "cc -shared -fPIC -Wl,-soname,libcuda.so.1 -I%s/runtime/load -I%s/tests/unit "
-             "%s/tests/unit/fake_libcuda.c -o %s/libcuda.so.1",
-             PRNN_SOURCE_DIR, PRNN_SOURCE_DIR, PRNN_SOURCE_DIR, folder);
+             "-I%s/kernels-gen %s/tests/unit/fake_libcuda.c -o %s/libcuda.so.1",
+             PRNN_SOURCE_DIR, PRNN_SOURCE_DIR, PRNN_SOURCE_DIR, PRNN_SOURCE_DIR, folder);
     ck_assert_int_eq(system(command), 0);
 }
 

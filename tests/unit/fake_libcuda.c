@@ -1,11 +1,22 @@
-/* A driver for tests: does nothing but count, remember and, when told to, fail. Compiled by
- * check_cuda_backend.c into a library of the driver's name. */
+/* A driver for tests: counts, remembers and, when told to, fails. Memory is the host's, time is
+ * made up, and of the kernels only prnn_compare does its work; prnn_forward reports that it took a
+ * correction. Compiled by check_cuda_backend.c into a library of the driver's name; for tests of
+ * the command line by their CMakeLists.txt, and told what to do by the environment:
+ *
+ *   FAKE_WRONG_THREADS=N   the last kernel before a comparison, if it had N threads, was wrong
+ *   FAKE_FAIL=CALL         this function fails with code 700 */
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fake_libcuda.h"
 
+#include "abi.h"
+
 struct fake_state fake = {.fitting = 1, .has_clusters = 1, .devices = 2, .driver_version = 13000};
+static double now_ms; /* the device's clock */
+static unsigned last_threads;
 
 static struct {
     char name[96];
@@ -14,9 +25,12 @@ static int function_count;
 
 #define CALL(name)                                                                                 \
     do {                                                                                           \
+        const char *failing_ = getenv("FAKE_FAIL");                                                \
         strcpy(fake.last, name);                                                                   \
         if (++fake.calls == fake.fail_at)                                                          \
             return fake.fail_code;                                                                 \
+        if (failing_ && !strcmp(failing_, name))                                                   \
+            return 700;                                                                            \
     } while (0)
 
 cuda_result cuGetErrorName(cuda_result code, const char **out)
@@ -80,12 +94,19 @@ cuda_result cuDeviceGetAttribute(int *out, int attribute, cuda_device_id id)
 {
     (void)id;
     CALL("cuDeviceGetAttribute");
-    *out = attribute == CUDA_DEVICE_MAJOR             ? 9
-           : attribute == CUDA_DEVICE_MINOR           ? 0
-           : attribute == CUDA_DEVICE_MULTIPROCESSORS ? 132
-           : attribute == CUDA_DEVICE_SHARED_OPTIN    ? 232448
-           : attribute == CUDA_DEVICE_CLUSTER_LAUNCH  ? fake.has_clusters
-                                                      : 1;
+    *out = attribute == CUDA_DEVICE_MAJOR              ? 9
+           : attribute == CUDA_DEVICE_MINOR            ? 0
+           : attribute == CUDA_DEVICE_MULTIPROCESSORS  ? 132
+           : attribute == CUDA_DEVICE_SHARED_OPTIN     ? 232448
+           : attribute == CUDA_DEVICE_CLUSTER_LAUNCH   ? fake.has_clusters
+           : attribute == CUDA_DEVICE_CLOCK_KHZ        ? 1980000
+           : attribute == CUDA_DEVICE_MEMORY_CLOCK_KHZ ? 3201000
+           : attribute == CUDA_DEVICE_MEMORY_BUS_BITS  ? 6016
+           : attribute == CUDA_DEVICE_L2_BYTES         ? 60 << 20
+           : attribute == CUDA_DEVICE_SHARED_SM        ? 233472
+           : attribute == CUDA_DEVICE_REGISTERS_SM     ? 65536
+           : attribute == CUDA_DEVICE_MAX_THREADS_SM   ? 2048
+                                                       : 1;
     return 0;
 }
 
@@ -208,6 +229,50 @@ cuda_result cuFuncSetAttribute(cuda_function function, int attribute, int value)
     return 0;
 }
 
+/* As kernels-gen/compare_arrays.h, in one row: [threads] reals of shared memory tell how wide they
+ * are. That of an element is not in the launch, so all count as the narrowest, and a planted fault
+ * as one. */
+static void compare_arrays(const struct fake_launch *launch, const struct prnn_launch_head *head,
+                           const struct prnn_arg *args)
+{
+    const char *wrong = getenv("FAKE_WRONG_THREADS");
+    double row[6] = {0};
+    for (long long i = 0; i < head->seq_len; i++) {
+        const uint16_t a = ((const uint16_t *)args[0].base)[i];
+        const uint16_t b = ((const uint16_t *)args[1].base)[i];
+        row[3] += a != b;
+    }
+    row[5] = (double)head->seq_len;
+    if (wrong && (unsigned)atoi(wrong) == last_threads) {
+        row[0] = 1;
+        row[3] += 1;
+    }
+    for (int i = 0; i < 6; i++) {
+        if (launch->shared_bytes == 8 * launch->threads)
+            ((double *)args[2].base)[i] = row[i];
+        else
+            ((float *)args[2].base)[i] = (float)row[i];
+    }
+}
+
+static void run_kernel(const struct fake_launch *launch, const void *argument)
+{
+    struct prnn_launch_head head;
+    memcpy(&head, argument, sizeof head);
+    if (!strncmp(launch->name, "prnn_compare", 12)) {
+        compare_arrays(launch, &head, (const void *)((const char *)argument + sizeof head));
+        return;
+    }
+    /* So that one strategy is the best: 256 threads, and few thread blocks. */
+    now_ms += 0.05 + 1e-4 * abs((int)launch->threads - 256) + 1e-5 * launch->grid;
+    last_threads = launch->threads;
+    if (strncmp(launch->name, "prnn_forward", 12) != 0)
+        return;
+    for (unsigned i = 0; head.report && i < launch->grid; i++)
+        head.report[i] = (struct prnn_block_report){
+            .mismatch = 1e-8, .step = 16, .max_corrections = 2, .tiles = 4, .sum_corrections = 6};
+}
+
 static cuda_result remember(cuda_function function, unsigned grid, unsigned threads,
                             unsigned shared_bytes, unsigned cluster, cuda_stream stream,
                             void **params)
@@ -222,6 +287,8 @@ static cuda_result remember(cuda_function function, unsigned grid, unsigned thre
     launch->cluster = cluster;
     launch->stream = stream;
     memcpy(launch->argument, params[0], sizeof launch->argument);
+    if (!strncmp(launch->name, "prnn_", 5))
+        run_kernel(launch, params[0]);
     return 0;
 }
 
@@ -316,25 +383,29 @@ cuda_result cuMemcpyDtoDAsync_v2(cuda_pointer to, cuda_pointer from, size_t size
     return 0;
 }
 
+/* An event is the time at which it was recorded. */
 cuda_result cuEventCreate(cuda_event *out, unsigned flags)
 {
     (void)flags;
     CALL("cuEventCreate");
-    *out = (cuda_event)(uintptr_t)1;
+    *out = (cuda_event)calloc(1, sizeof(double));
+    fake.allocations++;
     return 0;
 }
 
 cuda_result cuEventDestroy_v2(cuda_event event)
 {
-    (void)event;
+    free(event);
+    fake.allocations--;
     CALL("cuEventDestroy");
     return 0;
 }
 
 cuda_result cuEventRecord(cuda_event event, cuda_stream stream)
 {
-    (void)event, (void)stream;
+    (void)stream;
     CALL("cuEventRecord");
+    *(double *)(void *)event = now_ms;
     return 0;
 }
 
@@ -347,8 +418,7 @@ cuda_result cuEventSynchronize(cuda_event event)
 
 cuda_result cuEventElapsedTime(float *out, cuda_event begin, cuda_event end)
 {
-    (void)begin, (void)end;
     CALL("cuEventElapsedTime");
-    *out = 1;
+    *out = (float)(*(double *)(void *)end - *(double *)(void *)begin);
     return 0;
 }

@@ -244,7 +244,8 @@ typedef struct prnn_problem {
     int32_t threads;  /* of a CPU plan; 0: as many as OpenMP gives */
     double tolerance; /* of the mismatch, relative; negative: a few roundings; 0: the bits of the
                          sequential recurrence */
-    const char *strategy; /* as prnn_plan_describe() shows it, e.g. "W8 S16 L32 V1 R2 C1"; NULL: the
+    const char *strategy; /* as prnn_plan_describe() shows it, e.g. "W8 S16 L32 V1 R2 C1"; NULL: what
+                             'pararnnc tune' has found to be the fastest, else "model"; "model": the
                              library chooses */
 } prnn_problem;
 #define PRNN_PROBLEM_INIT                                                                          \

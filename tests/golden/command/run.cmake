@@ -1,5 +1,6 @@
 # cmake -DPARARNNC=PROGRAM -DCASE=NAME -DFOLDER=... -DWORK=... -P run.cmake
-# With GOLDEN_UPDATE=1 in the environment the expected text is written instead: read the diff.
+# With -DDRIVER=FOLDER that folder's libcuda.so.1 is the driver, and NVRTC is needed; with -DCELLS=FOLDER the
+# script finds the shipped cells. With GOLDEN_UPDATE=1 in the environment the expected text is written instead: read the diff.
 cmake_minimum_required(VERSION 3.22)
 file(REMOVE_RECURSE ${WORK})
 file(MAKE_DIRECTORY ${WORK})
@@ -8,6 +9,17 @@ set(ENV{PATH} "${program}:$ENV{PATH}")
 set(ENV{SAMPLES} ${FOLDER})
 set(ENV{LC_ALL} C)
 set(ENV{PARARNNC_CACHE_DIR} ${WORK}/cache)
+if(DEFINED CELLS)
+    set(ENV{CELLS} ${CELLS})
+endif()
+if(DEFINED DRIVER)
+    set(ENV{LD_LIBRARY_PATH} ${DRIVER})
+    execute_process(COMMAND ${PARARNNC} doctor OUTPUT_VARIABLE doctor ERROR_VARIABLE doctor)
+    if(NOT doctor MATCHES "nvrtc +/")
+        message("skipped: NVRTC is not there\n${doctor}")
+        return()
+    endif()
+endif()
 execute_process(COMMAND sh ${FOLDER}/${CASE}.sh WORKING_DIRECTORY ${WORK}
                 OUTPUT_FILE ${WORK}/.found ERROR_FILE ${WORK}/.errors RESULT_VARIABLE code)
 file(READ ${WORK}/.found found)

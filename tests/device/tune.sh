@@ -1,0 +1,54 @@
+# The made-up clock favours 256 threads a block and few thread blocks.
+cat >list <<'END'
+# in order
+W1 S8 L32 V1 R3 C1
+W1 S8 L64 V1 R3 C1
+forward W8 S16 L32 V1 R2 C1   # 256 threads
+backward W8 S8 L32 V1 R2 C1
+forward W4 S16 L8 V2 R2 C2
+forward W16 S64 L32 V2 R4 C1
+END
+# What depends on this machine's memory is left out: the floor.
+tune() {
+    pararnnc tune "$CELLS/indrnn.cell" --candidates list "$@" 2>errors >found
+    code=$?
+    sed -E 's/[0-9.e+-]+ x floor/- x floor/' errors
+    sed -E 's/"floor_ms": [^,]*/"floor_ms": -/' found | sed -E '/^(cell |indrnn)/s/^(.{66}).{9}/\1/'
+    echo "exit $code"
+}
+chosen() {
+    pararnnc run "$CELLS/indrnn.cell" --batch 2 --seq-len 300 --channels 64 "$@" --device cuda:0 --json |
+        grep -o 'strategy[^:]*: [^\\]*'
+}
+tune --shapes '2,300,64;4x64x32' --csv tune.csv
+cut -d, -f1-14,16-21,24-28 tune.csv
+echo
+echo '-- taken by plans of this class'
+chosen
+PARARNNC_TUNED=ignore chosen
+chosen --strategy model
+chosen --strategy 'W2 S4 L32 V1 R2 C1'
+echo
+echo '-- wrong ones never win'
+FAKE_WRONG_THREADS=256 tune --shapes 2,300,64 --forget --direction forward --json
+chosen
+echo
+echo '-- all wrong: nothing is stored'
+echo 'W8 S16 L32 V1 R2 C1' >list
+FAKE_WRONG_THREADS=256 tune --shapes 2,300,64 --forget --direction forward
+chosen
+echo
+echo '-- time is up'
+echo 'W1 S8 L32 V1 R3 C1' >>list
+tune --shapes 2,300,64 --direction forward --time-limit 0 --dry-run
+echo
+echo '-- the device fails'
+FAKE_FAIL=cuEventRecord tune --shapes 2,300,64 --csv tune.csv
+wc -l <tune.csv
+echo
+echo '-- wrong command lines'
+for options in '--shapes 1,2' '--dtype f32,f32' '--dtype f8' '--device cpu' '--csv /no/such/place'; do
+    pararnnc tune "$CELLS/indrnn.cell" --candidates list $options 2>&1 >out | head -n 1
+done
+echo 'W8 S16 L32 Q1' >list
+tune
