@@ -1,9 +1,11 @@
 # Sourced by ./test and ./run: packages, then the build in 'build/'.
 
-# name of the Debian package, and a command or pkg-config module that shows it is there
+# name of the Debian package, and a command, pkg-config module, file or pattern that shows it is there;
+# clang and its run-time library are for the fuzzers of tests/fuzz
 needed='gcc:cmd:gcc g++:cmd:g++ cmake:cmd:cmake ninja-build:cmd:ninja pkg-config:cmd:pkg-config
         flex:cmd:flex bison:cmd:bison check:mod:check libopenblas-dev:mod:openblas
-        libc6-dev:file:/usr/include/stdio.h'
+        libc6-dev:file:/usr/include/stdio.h
+        clang:cmd:clang libclang-rt-dev:glob:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*'
 
 setup_missing() {
     local row name kind what
@@ -13,6 +15,7 @@ setup_missing() {
         cmd) command -v "$what" >/dev/null || echo "$name" ;;
         mod) pkg-config --exists "$what" 2>/dev/null || echo "$name" ;;
         file) [ -e "$what" ] || echo "$name" ;;
+        glob) compgen -G "$what" >/dev/null || echo "$name" ;;
         esac
     done
 }

@@ -23,6 +23,33 @@ static void index_lines(struct source *source, struct arena *arena)
     source->line_count = count;
 }
 
+/* Characters begin at bytes that continue none; in text that is not UTF-8 this is a guess. */
+static bool begins_character(char byte)
+{
+    return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
+/* A message for each name of one long line would count its characters again and again. */
+static void mark_characters(struct source *source, struct arena *arena)
+{
+    uint32_t *marks = arena_array(arena, source->length / SOURCE_MARK + 1, sizeof *marks);
+    uint32_t characters = 0;
+    for (uint32_t i = 0; i <= source->length; i++) {
+        if (i % SOURCE_MARK == 0)
+            marks[i / SOURCE_MARK] = characters;
+        characters += begins_character(source->text[i]);
+    }
+    source->marks = marks;
+}
+
+static uint32_t characters_before(const struct source *source, uint32_t offset)
+{
+    uint32_t characters = source->marks[offset / SOURCE_MARK];
+    for (uint32_t i = offset / SOURCE_MARK * SOURCE_MARK; i < offset; i++)
+        characters += begins_character(source->text[i]);
+    return characters;
+}
+
 unsigned source_utf8_length(const char *text, size_t length, uint32_t *code)
 {
     const unsigned char *bytes = (const unsigned char *)text;
@@ -84,6 +111,7 @@ static struct source *make(struct arena *arena, struct diag *diag, const char *n
     source->length = (uint32_t)length;
     source->start = length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     index_lines(source, arena);
+    mark_characters(source, arena);
     diag->source = source;
     return is_text(source, diag) ? source : NULL;
 }
@@ -163,14 +191,10 @@ struct source_place source_place(const struct source *source, uint32_t offset)
         else
             high = middle;
     }
-    struct source_place place = {low + 1, 1};
-    for (uint32_t i = source->lines[low]; i < offset;) {
-        uint32_t code;
-        const unsigned count = source_utf8_length(source->text + i, source->length - i, &code);
-        i += count ? count : 1;
-        place.column++;
-    }
-    return place;
+    const uint32_t begin = source->lines[low];
+    const uint32_t before =
+        offset > begin ? characters_before(source, offset) - characters_before(source, begin) : 0;
+    return (struct source_place){low + 1, before + 1};
 }
 
 struct span source_line(const struct source *source, uint32_t line)

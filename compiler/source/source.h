@@ -17,7 +17,10 @@ struct source {
     uint32_t start;        /* 3 behind a byte order mark, else 0 */
     const uint32_t *lines; /* first byte of each line */
     uint32_t line_count;
+    const uint32_t *marks; /* characters before every SOURCE_MARK-th byte: columns of long lines */
 };
+
+enum { SOURCE_MARK = 256 };
 
 /* Both counted from 1; columns count characters, not bytes. */
 struct source_place {

@@ -284,10 +284,11 @@ static uint32_t line_of(const struct ast *ast, uint32_t offset)
 /* The ## comment on a line: alone there, or behind something. */
 static const struct ast_comment *find_doc(const struct ast *ast, uint32_t line, bool is_alone)
 {
+    const struct span place = source_line(ast->source, line);
     uint32_t low = 0, high = ast->comment_count;
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
-        if (line_of(ast, ast->comments[middle].span.begin) < line)
+        if (ast->comments[middle].span.begin < place.begin)
             low = middle + 1;
         else
             high = middle;
@@ -295,8 +296,8 @@ static const struct ast_comment *find_doc(const struct ast *ast, uint32_t line, 
     if (low == ast->comment_count)
         return NULL;
     const struct ast_comment *comment = &ast->comments[low];
-    const bool fits = comment->is_doc && comment->is_alone == is_alone &&
-                      line_of(ast, comment->span.begin) == line;
+    const bool fits =
+        comment->is_doc && comment->is_alone == is_alone && comment->span.begin < place.end;
     return fits ? comment : NULL;
 }
 

@@ -28,6 +28,29 @@ START_TEST(columns_count_characters)
 }
 END_TEST
 
+START_TEST(columns_of_a_long_line_count_every_character)
+{
+    /* Characters of one, two and three bytes, so that they lie across every mark. */
+    static const char *const LETTERS[] = {"a", "\xc3\xa9", "\xe2\x82\xac"};
+    struct front front;
+    char text[5000] = "\xef\xbb\xbf# first\n#";
+    uint32_t offsets[2000], count = 0, length = (uint32_t)strlen(text);
+    while (count < 2000) {
+        const char *letter = LETTERS[count % 7 % 3];
+        offsets[count++] = length;
+        strcpy(text + length, letter);
+        length += (uint32_t)strlen(letter);
+    }
+    const struct source *source = from(&front, text, length);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct source_place place = source_place(source, offsets[i]);
+        ck_assert_uint_eq(place.line, 2);
+        ck_assert_uint_eq(place.column, i + 2);
+    }
+    front_end(&front);
+}
+END_TEST
+
 START_TEST(a_byte_order_mark_is_skipped)
 {
     struct front front;
@@ -126,11 +149,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {columns_count_characters,
-                                  a_byte_order_mark_is_skipped,
-                                  what_is_not_utf8_is_refused,
-                                  size_is_limited_to_the_byte,
-                                  endless_and_missing_files_end_with_the_right_class,
-                                  a_fifo_is_read_to_its_end};
+    const TTest *const tests[] = {
+        columns_count_characters,     columns_of_a_long_line_count_every_character,
+        a_byte_order_mark_is_skipped, what_is_not_utf8_is_refused,
+        size_is_limited_to_the_byte,  endless_and_missing_files_end_with_the_right_class,
+        a_fifo_is_read_to_its_end};
     return FRONT_MAIN("source", tests);
 }
