@@ -4,14 +4,15 @@
  * Requires  cell_adjoint(); place.h, cpu_forward.h
  * Provides  cpu_backward()
  * Layout    lambda, initial, before [PRNN_STATES][PRNN_CPU_GROUP], sums [PRNN_PARAMS][PRNN_CPU_GROUP]
- *           reals; 'partial' [PRNN_PARAMS][c1 - c0], then [shared inputs][b1 - b0][seq_len] reals (of
+ *           reals, totals the same in double; 'partial' [PRNN_PARAMS][c1 - c0], then [shared inputs][b1 - b0][seq_len] reals (of
  *           packed sequences [shared inputs][seq_len])
  * Launch    any range of sequences and channels; ranges differ in 'partial' */
 
-/* Steps whose parameter gradients are added up before they are added to 'partial': two levels keep
- * the rounding of long sequences small. A cell with many parameters has no room for it. */
-#define CPU_SEGMENT 64
-#define CPU_HAS_SEGMENTS (PRNN_PARAMS <= 16)
+/* Steps whose parameter gradients are added up as reals before they are added to a double. The terms
+ * may cancel, so that the rounding of a sum of reals over the whole sequence would be the largest
+ * error of the gradient. A cell with very many parameters has no room for it. */
+#define CPU_SEGMENT 16
+#define CPU_HAS_SEGMENTS (PRNN_PARAMS * PRNN_CPU_GROUP <= 4096)
 
 /* Stored states are converted to reals. */
 #define CPU_CONVERTS (PRNN_STORAGE == 16 || PRNN_STORAGE == 116)
@@ -107,13 +108,13 @@ PRNN_FN prnn_real cpu_row_sum(const prnn_real *row, int width)
     return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-/* Bring the sums of a segment to 'partial'. */
-PRNN_FN void cpu_flush(int width, prnn_real (*sums)[PRNN_CPU_GROUP], prnn_real *partial,
-                       prnn_i64 channels)
+/* Bring the sums of a segment to those of the sequence. */
+PRNN_FN void cpu_flush(int width, prnn_real (*sums)[PRNN_CPU_GROUP],
+                       double (*totals)[PRNN_CPU_GROUP])
 {
     for (int k = 0; k < PRNN_PARAMS; k++)
         for (int c = 0; c < width; c++) {
-            partial[k * channels + c] += sums[k][c];
+            totals[k][c] += (double)sums[k][c];
             sums[k][c] = 0;
         }
 }
@@ -131,6 +132,7 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
 #endif
     prnn_real shared_row[CPU_ROOM(PRNN_INPUTS)][PRNN_CPU_GROUP];
     prnn_real sums[CPU_HAS_SEGMENTS ? CPU_ROOM(PRNN_PARAMS) : 1][PRNN_CPU_GROUP];
+    double totals[CPU_HAS_SEGMENTS ? CPU_ROOM(PRNN_PARAMS) : 1][PRNN_CPU_GROUP];
     prnn_elem nowhere[PRNN_CPU_GROUP], zeros[PRNN_CPU_GROUP];
     struct cpu_adjoint_rows row;
 
@@ -152,8 +154,10 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
     CPU_UNROLL
     for (int k = 0; k < PRNN_PARAMS; k++) {
         row.dp[k] = CPU_HAS_SEGMENTS ? sums[k] : partial + k * channels;
-        for (int c = 0; CPU_HAS_SEGMENTS && c < width; c++)
+        for (int c = 0; CPU_HAS_SEGMENTS && c < width; c++) {
             sums[k][c] = 0;
+            totals[k][c] = 0;
+        }
     }
     for (prnn_i64 t = at->length; t-- > 0;) {
         int is_initial = t == 0;
@@ -197,7 +201,7 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
                 index++;
             }
         if (CPU_HAS_SEGMENTS && t % CPU_SEGMENT == 0)
-            cpu_flush(width, sums, partial, channels);
+            cpu_flush(width, sums, totals);
         if (is_initial) {
             CPU_UNROLL
             for (int i = 0; i < PRNN_STATES; i++)
@@ -207,6 +211,9 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
                 }
         }
     }
+    for (int k = 0; CPU_HAS_SEGMENTS && k < PRNN_PARAMS; k++)
+        for (int c = 0; c < width; c++)
+            partial[k * channels + c] += (prnn_real)totals[k][c];
     CPU_UNROLL
     for (int i = 0; i < PRNN_STATES; i++) {
         const struct prnn_arg *arg = &launch->arg[PRNN_ARG_DH0 + i];

@@ -83,6 +83,43 @@ START_TEST(reverse_is_the_flipped_input)
 }
 END_TEST
 
+/* The slope of p is the sum of the gradients: 2048 terms near 1, then as many near -1. Any sixteen of
+ * them have an exact sum in float, the thousands before they cancel have not. */
+START_TEST(parameter_gradients_keep_what_is_left_of_terms_that_cancel)
+{
+    enum { STEPS = 4096, CHANNELS = 3, ROOM = STEPS * CHANNELS };
+    static float x[ROOM], h[ROOM], gh[ROOM];
+    float p[CHANNELS] = {0.5f, 1, 2}, dp[CHANNELS];
+    double wanted[CHANNELS] = {0};
+    prnn_cell *cell = world_cell(ctx, "cell sum { state h; input x; param p; h' = p*x + 0*h; }\n");
+    prnn_problem problem = problem_of(1, STEPS, CHANNELS, PRNN_F32);
+    prnn_tensor args[PRNN_MAX_ARGS] = PRNN_ARGS_INIT, grads[PRNN_MAX_ARGS] = PRNN_ARGS_INIT;
+    prnn_plan *plan;
+    for (int i = 0; i < ROOM; i++) {
+        const int fraction = (int)((world_random() + 1) * 64);
+        x[i] = 1;
+        gh[i] = (i < ROOM / 2 ? 1.0f : -1.0f) * (1 + (float)fraction * 0x1p-15f);
+        wanted[i % CHANNELS] += (double)gh[i];
+    }
+    ck_assert_int_eq(prnn_plan_create(&plan, cell, &problem), PRNN_OK);
+    void *workspace;
+    ck_assert_int_eq(prnn_memory_alloc(ctx, &workspace, prnn_plan_workspace_size(plan)), PRNN_OK);
+    prnn_plan_bind(plan, args, "x", x, PRNN_DENSE, PRNN_DENSE);
+    prnn_plan_bind(plan, args, "p", p, 0, 0);
+    prnn_plan_bind(plan, args, "h", h, PRNN_DENSE, PRNN_DENSE);
+    prnn_plan_bind(plan, grads, "h", gh, PRNN_DENSE, PRNN_DENSE);
+    prnn_plan_bind(plan, grads, "p", dp, 0, 0);
+    ck_assert_int_eq(prnn_forward(plan, args, workspace, NULL), PRNN_OK);
+    ck_assert_int_eq(prnn_backward(plan, args, grads, workspace, NULL), PRNN_OK);
+    for (int c = 0; c < CHANNELS; c++)
+        ck_assert_msg((double)dp[c] == wanted[c], "channel %d: %.9g, wanted %.9g", c, (double)dp[c],
+                      wanted[c]);
+    prnn_memory_free(ctx, workspace);
+    prnn_plan_free(plan);
+    prnn_cell_free(cell);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api semantics");
@@ -97,6 +134,7 @@ int main(void)
     tcase_add_loop_test(tests, a_reset_at_any_step_starts_again_from_the_initial_state, 0, 96);
     tcase_add_loop_test(tests, packed_sequences_are_sequences_of_their_own, 0, 48);
     tcase_add_loop_test(tests, reverse_is_the_flipped_input, 0, 4 * CELLS);
+    tcase_add_test(tests, parameter_gradients_keep_what_is_left_of_terms_that_cancel);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
