@@ -23,7 +23,7 @@ static int part_begin(int count, int part, int parts)
 #define GEMM cblas_sgemm
 #define EXP expf
 #define TABLE dense_f32
-#include "dense_body.h"
+#include "dense_host_body.h"
 #undef REAL
 #undef NAME
 #undef GEMM
@@ -35,4 +35,4 @@ static int part_begin(int count, int part, int parts)
 #define GEMM cblas_dgemm
 #define EXP exp
 #define TABLE dense_f64
-#include "dense_body.h"
+#include "dense_host_body.h"
