@@ -10,7 +10,7 @@
 /* The sum, or the largest, of one value of every thread; seen by thread 0. */
 PRNN_FN prnn_real compare_fold(prnn_real v, int is_largest)
 {
-    PRNN_SHARED(prnn_real, s_part, PRNN_S_EXIT, PRNN_THREADS);
+    PRNN_SHARED(prnn_real, s_part, PRNN_S_MAP, PRNN_THREADS);
     PRNN_BARRIER(); /* all threads: the fold before is read */
     PRNN_SST(s_part, PRNN_TID, v);
     PRNN_BARRIER(); /* all threads: every part is written */

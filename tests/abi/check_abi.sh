@@ -24,7 +24,7 @@ for file in symbols.txt layout.txt; do
 done
 
 # The program lists by hand: nothing of the header may be missing in it.
-code=$(sed 's|/\*.*\*/||; s|/\*.*||; s|^ *\*.*||' "$header")
+code=$(cc -fpreprocessed -dD -E -P -x c "$header")
 structs=$(printf '%s\n' "$code" | sed -n 's/^typedef struct \(prnn_[a-z_]*\) {.*/\1/p')
 constants=$(printf '%s\n' "$code" | awk '/enum.*{/ { on = 1 } on { print } /}/ { on = 0 }' |
     grep -o 'PRNN_[A-Z0-9_]*')

@@ -245,8 +245,8 @@ typedef struct prnn_problem {
     double tolerance; /* of the mismatch, relative; negative: a few roundings; 0: the bits of the
                          sequential recurrence */
     const char *strategy; /* as prnn_plan_describe() shows it, e.g. "W8 S16 L32 V1 R2 C1"; NULL: what
-                             'pararnnc tune' has found to be the fastest, else "model"; "model": the
-                             library chooses */
+                             'pararnnc tune' has found to be the fastest, else as "model", which is
+                             the library's own choice */
 } prnn_problem;
 #define PRNN_PROBLEM_INIT                                                                          \
     {                                                                                              \
