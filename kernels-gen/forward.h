@@ -10,17 +10,20 @@
 #define PRNN_ALL_CHUNKS (PRNN_TILE_CHUNKS * PRNN_CLUSTER)
 
 /* Newton's error is about the square of its last move, measured against the size of the state; a move below this
- * needs no further correction. What is left is measured: see settle_recorded() and tile_final(). */
+ * needs no further correction. What is left is measured: see settle_recorded() and tile_final(). Where a chunk
+ * hardly contracts, what is left stays: there the second figure holds. */
 #ifdef PRNN_REAL_F64
 #define PRNN_STOP_MOVE ((prnn_real)1e-6)
+#define PRNN_STOP_MARGINAL ((prnn_real)1e-8)
 #elif PRNN_STORAGE == 16
 #define PRNN_STOP_MOVE ((prnn_real)1.5e-2)
+#define PRNN_STOP_MARGINAL ((prnn_real)1e-3)
 #elif PRNN_STORAGE == 116
-#define PRNN_STOP_MOVE ((prnn_real)4e-3)
-#elif PRNN_RECORDED
-#define PRNN_STOP_MOVE ((prnn_real)1e-3)
+#define PRNN_STOP_MOVE ((prnn_real)1e-2)
+#define PRNN_STOP_MARGINAL ((prnn_real)3e-4)
 #else
-#define PRNN_STOP_MOVE ((prnn_real)3e-3)
+#define PRNN_STOP_MOVE (PRNN_RECORDED ? (prnn_real)1e-3 : (prnn_real)3e-3)
+#define PRNN_STOP_MARGINAL ((prnn_real)1e-4)
 #endif
 
 /* What a thread has seen for the certificate: gap / scale is its largest mismatch. */
@@ -92,6 +95,13 @@ PRNN_FN void entry_hand_over(const struct chunk *k, prnn_real (*next)[PRNN_N])
     }
 }
 
+/* The same, but not to another block. */
+PRNN_FN void entry_hand_over_in_block(const struct chunk *k, prnn_real (*next)[PRNN_N])
+{
+    if (k->w < PRNN_TILE_CHUNKS - 1)
+        entry_hand_over(k, next);
+}
+
 PRNN_FN int chunk_is_first(const struct chunk *k)
 {
     return k->w == 0 && k->rank == 0;
@@ -135,9 +145,9 @@ PRNN_FN int all_or(const struct chunk *k, int p)
 PRNN_FN void all_barrier(void)
 {
 #if PRNN_CLUSTER > 1
-    PRNN_CLUSTER_BARRIER(); /* all blocks: entries handed over have arrived */
+    PRNN_CLUSTER_BARRIER(); /* all blocks */
 #else
-    PRNN_BARRIER(); /* all threads: entries are handed over */
+    PRNN_BARRIER(); /* all threads */
 #endif
 }
 
@@ -145,28 +155,20 @@ PRNN_FN void all_barrier(void)
  * own last step; behind a block the initial state itself serves, which both sides know. */
 PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*next)[PRNN_N])
 {
-    SHARED_ENTRY;
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             next[v][i] = k->h0[v][i];
     }
-    if (k->w < PRNN_TILE_CHUNKS - 1) {
-        if (k->count == PRNN_CHUNK) {
-            prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
-            chunk_inputs(k, PRNN_CHUNK - 1, x);
-            PRNN_UNROLL
-            for (int v = 0; v < PRNN_VC; v++)
-                cell_guess(k->h0[v], x[v], k->p[v], next[v]);
-        }
+    if (k->w < PRNN_TILE_CHUNKS - 1 && k->count == PRNN_CHUNK) {
+        prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
+        chunk_inputs(k, PRNN_CHUNK - 1, x);
         PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                PRNN_SST(s_entry, AT_ENTRY(k->w + 1, i, k->c + v), next[v][i]);
-        }
+        for (int v = 0; v < PRNN_VC; v++)
+            cell_guess(k->h0[v], x[v], k->p[v], next[v]);
     }
+    entry_hand_over_in_block(k, next);
     PRNN_BARRIER(); /* all threads: guesses are written */
     if (k->w > 0) {
         entry_take(k, e, 0);
@@ -184,9 +186,9 @@ PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_rea
  *     out_w = D_w delta_w,   delta_{w+1} = (x_w - e_{w+1}) + out_w,   e'_{w+1} = x_w + out_w,   delta_0 = 0.
  * So an entry behind an exact one becomes that chunk's exit, bit for bit, whatever D is: k corrections make
  * k entries exact, in any regime. 'next' becomes the new entry of the chunk behind, delta the change of this one's.
- * Returns 1 where a delta that matters is not known, because something overflowed or is NaN; it is 0 then. */
-PRNN_FN int newton_step(const struct chunk *k, prnn_real (*x)[PRNN_N], prnn_real (*d)[PRNN_MATRIX],
-                        prnn_real (*next)[PRNN_N], prnn_real (*delta)[PRNN_N])
+ * 'parity' as of scan_before(). Returns 1 where a delta that matters is not known, because something overflowed or is NaN; it is 0 then. */
+PRNN_FN int newton_step(const struct chunk *k, prnn_i32 parity, prnn_real (*x)[PRNN_N],
+                        prnn_real (*d)[PRNN_MATRIX], prnn_real (*next)[PRNN_N], prnn_real (*delta)[PRNN_N])
 {
     struct affine map[PRNN_VC];
     prnn_real tile[PRNN_VC][PRNN_N];
@@ -202,7 +204,7 @@ PRNN_FN int newton_step(const struct chunk *k, prnn_real (*x)[PRNN_N], prnn_real
             tile[v][i] = 0;
         }
     }
-    scan_before(k->w, k->rank, 0, k->c, map, tile, delta);
+    scan_before(k->w, k->rank, parity, k->c, map, tile, delta);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
         int is_finite = 1;
@@ -228,9 +230,20 @@ PRNN_FN int newton_step(const struct chunk *k, prnn_real (*x)[PRNN_N], prnn_real
     return is_unknown;
 }
 
+/* The largest move that needs no further correction, for a chunk with tangent d. */
+PRNN_FN prnn_real stop_move(const prnn_real *d)
+{
+    prnn_real gain = 0;
+    PRNN_UNROLL
+    for (int ij = 0; ij < PRNN_MATRIX; ij++)
+        if (affine_closed(ij / PRNN_N, ij % PRNN_N))
+            gain = larger_size(gain, d[ij]);
+    return gain < (prnn_real)0.5 ? PRNN_STOP_MOVE : PRNN_STOP_MARGINAL;
+}
+
 /* Whether an entry moved by more than needs no further correction. */
 PRNN_FN int entry_moved(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*x)[PRNN_N],
-                        prnn_real (*delta)[PRNN_N])
+                        prnn_real (*d)[PRNN_MATRIX], prnn_real (*delta)[PRNN_N])
 {
     int moved = 0;
     PRNN_UNROLL
@@ -242,7 +255,7 @@ PRNN_FN int entry_moved(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real
             scale = real_larger(real_larger(scale, real_abs(e[v][i] + delta[v][i])),
                                 real_larger(real_abs(e[v][i]), real_abs(x[v][i])));
         }
-        moved |= chunk_is_real(k, v) && !(move <= PRNN_STOP_MOVE * scale);
+        moved |= chunk_is_real(k, v) && !(move <= stop_move(d[v]) * scale);
     }
     return moved;
 }
@@ -252,7 +265,8 @@ PRNN_FN int entry_moved(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real
  * running it again. What the second order leaves is measured at the chunk's first step, where it is largest
  * unless tangents grow; against that the moves of all states are bounded. Returns whether that is too much. */
 PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_real (*e)[PRNN_N],
-                            prnn_real (*delta)[PRNN_N], struct record *record, struct witness *pass)
+                            prnn_real (*d)[PRNN_MATRIX], prnn_real (*delta)[PRNN_N],
+                            struct record *record, struct witness *pass)
 {
     prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
     int moved = 0;
@@ -279,7 +293,7 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             gap = larger_size(gap, residual(next[i], record->h[0][v][i]));
-        moved |= (!PRNN_AFFINE && !(move <= PRNN_STOP_MOVE * scale)) ||
+        moved |= (!PRNN_AFFINE && !(move <= stop_move(d[v]) * scale)) ||
                  !(gap <= tolerance * scale && real_is_finite(gap));
         witness_add(pass, gap, scale, k->t0, k->c + v);
     }
@@ -331,22 +345,39 @@ PRNN_FN void states_copy(prnn_real (*to)[PRNN_N], prnn_real (*from)[PRNN_N])
     }
 }
 
+PRNN_FN void states_move(prnn_real (*h)[PRNN_N], prnn_real (*delta)[PRNN_N])
+{
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            h[v][i] += delta[v][i];
+    }
+}
+
 /* Solve one tile from the entry e of its first chunk; h: the exits. Returns the number of corrections. */
 PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole, prnn_real tolerance,
                             prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N], struct witness *seen)
 {
     prnn_real next[PRNN_VC][PRNN_N], delta[PRNN_VC][PRNN_N], d[PRNN_VC][PRNN_MATRIX];
     prnn_u32 corrections = 0;
+    int is_unknown = 0;
     struct witness pass;
     entry_guess(k, e, next);
 #if PRNN_ROUGH_FIRST
-    /* The first correction may approximate; the last may not, or the entries keep the error of the approximation. */
+    /* The first correction may approximate; the last may not, or the entries keep the error of the approximation.
+     * What crosses to the next block of a cluster need not have the bits of an exit yet, which saves a barrier of
+     * the cluster: the block behind adds delta, up to a rounding the same. Unless that is unknown: then the next
+     * correction is not the last. */
     states_copy(h, e);
     chunk_tangent(k, h, d, 1);
-    newton_step(k, h, d, next, delta);
-    entry_hand_over(k, next);
-    all_barrier();
-    entry_take(k, e, 0);
+    is_unknown = newton_step(k, 1, h, d, next, delta);
+    entry_hand_over_in_block(k, next);
+    PRNN_BARRIER(); /* all threads: entries are handed over */
+    if (k->w > 0)
+        entry_take(k, e, 0);
+    else if (k->rank > 0)
+        states_move(e, delta);
     corrections = 1;
 #endif
 #if PRNN_RECORDED
@@ -356,9 +387,10 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
         for (;;) {
             states_copy(h, e);
             chunk_record(k, h, d, &record);
-            int moved = newton_step(k, h, d, next, delta);
+            int moved = newton_step(k, 0, h, d, next, delta) | is_unknown;
+            is_unknown = 0;
             witness_none(&pass);
-            moved |= settle_recorded(k, tolerance, e, delta, &record, &pass);
+            moved |= settle_recorded(k, tolerance, e, d, delta, &record, &pass);
             entry_hand_over(k, next);
             corrections++;
             if (!all_or(k, moved) || corrections > PRNN_ALL_CHUNKS)
@@ -379,8 +411,9 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
         while (!is_settled) {
             states_copy(h, e);
             chunk_tangent(k, h, d, 0);
-            const int is_unknown = newton_step(k, h, d, next, delta);
-            const int moved = is_unknown || entry_moved(k, e, h, delta);
+            is_unknown |= newton_step(k, 0, h, d, next, delta);
+            const int moved = is_unknown || entry_moved(k, e, h, d, delta);
+            is_unknown = 0;
             entry_hand_over(k, next);
             corrections++;
             is_settled = !all_or(k, moved) || PRNN_AFFINE || corrections > PRNN_ALL_CHUNKS;

@@ -118,26 +118,42 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     return at;
 }
 
-/* Whether the forward kernel may keep every step of a chunk in registers: see chunk_run.h. */
-static bool is_recorded(const struct counts *n, const struct assemble_options *o,
-                        const struct structure *structure)
+/* Reals that the forward kernel keeps in registers to correct its states instead of running a chunk again (see
+ * chunk_run.h); 0 where it may not, or where they are too many. */
+static uint32_t recorded_reals(const struct counts *n, const struct assemble_options *o,
+                               const struct structure *structure)
 {
-    enum { RECORD_MAX = 64 };
+    enum { RECORD_MAX = 96 };
     const struct strategy *s = &o->strategy;
     uint32_t reals = n->states;
-    if (!structure || n->outputs || o->storage == ASSEMBLE_F64 || s->tile_chunks * s->cluster == 1)
-        return false;
+    if (o->kernel != ASSEMBLE_FORWARD || !structure || n->outputs || o->storage == ASSEMBLE_F64 ||
+        s->tile_chunks * s->cluster == 1)
+        return 0;
     for (uint32_t i = 0; i < n->states; i++)
         reals += bit_count(structure->closed[i]);
-    return reals * s->chunk * s->vc <= RECORD_MAX;
+    reals *= s->chunk * s->vc;
+    return reals <= RECORD_MAX ? reals : 0;
 }
 
-/* Thread blocks of a multiprocessor of 64 Ki registers, as many as shared memory lets in and 64
- * registers a thread allow. */
-static uint64_t blocks_of(uint32_t threads, uint64_t shared_bytes)
+/* Registers that a thread wants, from what ptxas gave it unbounded: a little less spills. */
+static uint64_t registers_of(const struct counts *n, const struct assemble_options *o, uint32_t recorded,
+                             uint32_t saved)
+{
+    const struct strategy *s = &o->strategy;
+    const uint64_t states = n->states;
+    uint64_t wanted = 48 + 16 * states * s->vc;
+    if (o->kernel == ASSEMBLE_BACKWARD && s->tile_chunks > 1)
+        wanted += (uint64_t)saved * s->chunk * s->vc;
+    else if (s->tile_chunks * s->cluster > 1)
+        wanted += recorded ? 5 * recorded / 2 - 16 : 4 * states * states * s->vc;
+    return wanted > 240 ? 240 : wanted;
+}
+
+/* Thread blocks of a multiprocessor of 64 Ki registers, as many as shared memory and registers let in. */
+static uint64_t blocks_of(uint32_t threads, uint64_t registers, uint64_t shared_bytes)
 {
     const uint64_t by_memory = SHARED_MAX / (shared_bytes + 1024);
-    const uint64_t by_registers = 65536 / (64 * (uint64_t)threads);
+    const uint64_t by_registers = 65536 / (registers * threads);
     const uint64_t blocks = by_memory < by_registers ? by_memory : by_registers;
     return blocks < 1 ? 1 : blocks > 16 ? 16 : blocks;
 }
@@ -314,7 +330,9 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         const uint32_t rows = n.inputs - n.shared_inputs;
         out->threads = threads;
         define(&text, "THREADS", threads);
-        define(&text, "MIN_BLOCKS", blocks_of(threads, at.bytes));
+        const uint32_t recorded = recorded_reals(&n, o, structure);
+        define(&text, "MIN_BLOCKS",
+               blocks_of(threads, registers_of(&n, o, recorded, saved), at.bytes));
         define(&text, "LANES", s->lanes);
         define(&text, "VC", s->vc);
         define(&text, "TILE_CHUNKS", s->tile_chunks);
@@ -332,7 +350,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);
         define(&text, "SCAN_JACOBIANS", n.jacobian);
-        define(&text, "RECORDED", o->kernel == ASSEMBLE_FORWARD && is_recorded(&n, o, structure));
+        define(&text, "RECORDED", recorded > 0);
         define(&text, "TRANSPOSED", o->kernel == ASSEMBLE_BACKWARD);
         define(&text, "RING_PAD", at.ring_pad);
         define(&text, "S_RING", at.ring);

@@ -13,6 +13,9 @@
 /* A few roundings of the arithmetic type, relative to the state. */
 #define TOLERANCE_F32 (8 * 1.1920929e-07)
 #define TOLERANCE_F64 (8 * 2.220446049250313e-16)
+/* A quarter of what rounding a state to its storage does to it. */
+#define TOLERANCE_BF16 (0x1p-9 / 4)
+#define TOLERANCE_F16 (0x1p-12 / 4)
 
 enum assemble_storage assemble_storage_of(prnn_storage storage)
 {
@@ -100,7 +103,17 @@ static double tolerance_of(double wanted, prnn_storage storage)
 {
     if (wanted >= 0)
         return wanted;
-    return storage == PRNN_F64 ? TOLERANCE_F64 : TOLERANCE_F32;
+    switch (storage) {
+    case PRNN_F64:
+        return TOLERANCE_F64;
+    case PRNN_BF16:
+        return TOLERANCE_BF16;
+    case PRNN_F16:
+        return TOLERANCE_F16;
+    case PRNN_F32:
+        break;
+    }
+    return TOLERANCE_F32;
 }
 
 static void find_shape(prnn_plan *plan, const prnn_problem *problem)
