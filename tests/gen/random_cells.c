@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum path { PATH_FULL, PATH_DERIVATIVES, PATH_COUNT };
-static const char *const path_names[PATH_COUNT] = {"full", "derivatives"};
+enum path { PATH_FULL, PATH_HASH, PATH_DERIVATIVES, PATH_COUNT };
+static const char *const path_names[PATH_COUNT] = {"full", "hash", "derivatives"};
 
 enum { LIMIT_SECONDS = 120, MESSAGE = 4096 };
 
@@ -48,9 +48,12 @@ static void work_do(void *shared)
     struct work *work = shared;
     work->trial.report = &work->report;
     work->trial.text = work->text;
-    trial_derivatives(&work->trial, work->path == PATH_DERIVATIVES ? 6 : 2);
+    if (work->path != PATH_HASH)
+        trial_derivatives(&work->trial, work->path == PATH_DERIVATIVES ? 6 : 2);
     if (work->path == PATH_FULL)
         trial_kernels(&work->trial);
+    if (work->path == PATH_HASH)
+        trial_hash(&work->trial);
 }
 
 static uint64_t cell_seed(const struct command *command, int index)
@@ -71,7 +74,8 @@ static void work_prepare(struct work *work, const struct command *command, int i
                                  .seed = cell_seed(command, index) ^ 0x5bd1e995,
                                  .with_forward_product = index % 6 == 0,
                                  .with_backward_product = index % 6 == 3,
-                                 .with_nvrtc = index % 40 == 0};
+                                 .with_nvrtc = index % 40 == 0,
+                                 .with_compilers = index % 12 == 0};
 }
 
 /* -- failures ---------------------------------------------------------------------------------- */
@@ -131,7 +135,7 @@ static void report_failure(struct work *work, const struct command *command, int
     hunt.place = place_of_message(message);
     cell_shrink(small, still_fails, &hunt, command->tries);
     for (hunt.steps = 32; hunt.steps > 1; hunt.steps /= 2)
-        if (command->path != PATH_FULL || !still_fails(small, &hunt))
+        if (command->path == PATH_DERIVATIVES || !still_fails(small, &hunt))
             break;
     char *text = tree_text(small);
     printf("%s", text);
@@ -238,10 +242,14 @@ static void print_figures(const struct command *command, const struct trial_repo
     if (r->nvrtc_missing)
         printf("NVRTC is not found: %lld device texts were not compiled\n",
                (long long)r->nvrtc_missing);
-    printf("%lld derivatives against binary128 (%lld points near a kink left out), largest error "
-           "%.2g of %g; of dot products %.2g\n",
-           (long long)r->comparisons, (long long)r->kinks, r->derivative_error, 1e-12,
-           r->dot_error);
+    if (command->path == PATH_HASH)
+        printf("hash of all cells: %016llx\n", (unsigned long long)r->hash);
+    if (r->comparisons)
+        printf(
+            "%lld derivatives against binary128 (%lld points near a kink left out), largest error "
+            "%.2g of %g; of dot products %.2g\n",
+            (long long)r->comparisons, (long long)r->kinks, r->derivative_error, 1e-12,
+            r->dot_error);
 }
 
 /* what, reached, goal */
@@ -257,10 +265,11 @@ static void write_table(const struct command *command, const struct trial_report
     fprintf(file, "random cells, path %s, seed %llu: cells that pass\t%d\t%d\n", path, seed,
             command->cells - failed, command->cells);
     if (command->path == PATH_FULL) {
-        fprintf(file, "random cells, path full, seed %llu: largest ratio\t%.2g\t< 30\n", seed,
-                fmax(fmax(r->forward_ratio, r->backward_ratio), r->product_ratio));
+        const double largest = fmax(fmax(r->forward_ratio, r->backward_ratio), r->product_ratio);
+        fprintf(file, "random cells, path full, seed %llu: 30 / largest ratio\t%.3g\t1\n", seed,
+                30 / fmax(largest, 1e-3));
         fprintf(file, "random cells, path full, seed %llu: texts through NVRTC\t%lld\t%lld\n", seed,
-                (long long)r->device_texts, (long long)(r->device_texts + r->nvrtc_missing));
+                (long long)r->device_texts, (long long)(r->nvrtc_missing ? 0 : r->device_texts));
     }
     if (command->path == PATH_DERIVATIVES)
         fprintf(file, "derivatives against binary128, seed %llu\t%lld\t%d\n", seed,

@@ -18,6 +18,7 @@ struct trial_report {
     int64_t refused;              /* strategies that a cell is too large for */
     int64_t nonfinite;            /* runs that met inf or NaN, as the run in order did */
     int64_t nvrtc_missing;
+    uint64_t hash;                                       /* of the hashes of all cells, in order */
     double forward_ratio, backward_ratio, product_ratio; /* largest; 30 is the limit */
     double derivative_error, dot_error;                  /* largest, scaled */
 };
@@ -28,7 +29,7 @@ struct trial {
     uint64_t seed;    /* of sizes, strategies and data */
     int64_t steps;    /* at most; 0: as the trial likes */
     /* Each costs a compiler half a second or more. */
-    bool with_forward_product, with_backward_product, with_nvrtc;
+    bool with_forward_product, with_backward_product, with_nvrtc, with_compilers;
     struct trial_report *report;
 };
 
