@@ -229,6 +229,17 @@ static bool is_output(const struct kernel_plan *plan, enum kernel_group g)
                : g == GROUP_H || g == GROUP_Y || g == GROUP_HT;
 }
 
+/* The declared range of an input or parameter, or NULL. */
+static const struct ir_decl *range_of(const struct ir *ir, enum kernel_group g, uint32_t k)
+{
+    uint32_t element;
+    if (!ir || (g != GROUP_X && g != GROUP_P))
+        return NULL;
+    const struct ir_decl *decl =
+        ir_decl_of(ir, g == GROUP_X ? IR_ROLE_INPUT : IR_ROLE_PARAM, k, &element);
+    return decl->has_range ? decl : NULL;
+}
+
 static void tensor_create(struct kernel_data *d, enum kernel_group g, uint32_t k, uint64_t *seed)
 {
     const struct kernel_plan *plan = d->plan;
@@ -239,6 +250,7 @@ static void tensor_create(struct kernel_data *d, enum kernel_group g, uint32_t k
         plan->options.storage == ASSEMBLE_F64 ? ASSEMBLE_F64 : ASSEMBLE_F32;
     const bool shared = is_shared(ir, g, k);
     const int64_t width = shared ? 1 : n;
+    const struct ir_decl *range = range_of(ir, g, k);
     t->is_written = is_output(plan, g);
     t->is_present = (g != GROUP_H0 || d->shape.has_h0) &&
                     !(g == GROUP_DX && !has_gradient(ir, IR_ROLE_INPUT, k)) &&
@@ -259,9 +271,12 @@ static void tensor_create(struct kernel_data *d, enum kernel_group g, uint32_t k
     t->stride_b = is_sequence(g) ? d->shape.steps * width : n;
     for (size_t i = 0; i < t->count && !t->is_written; i++) {
         const double gain = g == GROUP_P ? d->shape.gain : g == GROUP_H0 ? 0.5 : 1;
-        double v = format_round(t->format, gain * random_real(seed));
+        const double drawn = random_real(seed);
+        double v = format_round(t->format, gain * drawn);
         if (g == GROUP_H0 && d->shape.gain < 0)
             v = fabs(v) + 0.1; /* the logistic map stays in [0, 1] */
+        if (range)
+            v = range->lo + (range->hi - range->lo) * (drawn + 1) / 2;
         t->want[i] = format_round(t->format, v);
         kernel_set(t, i, t->want[i]);
     }
@@ -608,6 +623,14 @@ static void launch_fill(struct kernel_data *d, struct launch *launch)
     shim_add_global(d->report, (size_t)d->grid * sizeof *d->report, true, "report");
 }
 
+void kernel_data_launch(struct kernel_data *d, struct prnn_launch_head *head, struct prnn_arg *args)
+{
+    struct launch launch;
+    launch_fill(d, &launch);
+    *head = launch.head;
+    memcpy(args, launch.arg, sizeof launch.arg);
+}
+
 static void launch_one(shim_kernel *kernel, const struct launch *launch,
                        const struct shim_config *config)
 {
@@ -674,7 +697,8 @@ void kernel_data_check_same(struct kernel_data *a, struct kernel_data *b)
             ck_assert_uint_eq(t->count, u->count);
             for (size_t i = 0; i < t->count && t->is_written; i++)
                 ck_assert_msg(memcmp((char *)t->data + i * t->element,
-                                     (char *)u->data + i * u->element, t->element) == 0,
+                                     (char *)u->data + i * u->element, t->element) == 0 ||
+                                  (isnan(kernel_get(t, i)) && isnan(kernel_get(u, i))),
                               "%s %u at %zu of %zu: %a and %a", group_names[g], k, i, t->count,
                               kernel_get(t, i), kernel_get(u, i));
         }

@@ -45,7 +45,7 @@ struct kernel_shape {
     bool is_packed;   /* sequences of different lengths, one of them empty where there are 3 */
     bool is_reversed; /* packed: by the flag; else by negative strides */
     double tolerance;
-    double gain; /* of parameters; 0: 0.5 */
+    double gain; /* of parameters without a declared range; 0: 0.5 */
     uint64_t seed;
 };
 
@@ -96,7 +96,11 @@ void kernel_set(struct kernel_tensor *tensor, size_t i, double v);
 void kernel_data_run(struct kernel_data *data, enum shim_order order);
 /* Every written element against the oracle, and its bound. */
 void kernel_data_check(struct kernel_data *data);
-/* Every written element of one group has the same bits. */
+/* The launch argument, for executors other than the shim: 'args' has KERNEL_TENSORS places, in the
+ * order of abi.h. */
+void kernel_data_launch(struct kernel_data *data, struct prnn_launch_head *head,
+                        struct prnn_arg *args);
+/* Every written element of one group has the same bits; one NaN is as good as another. */
 void kernel_data_check_same(struct kernel_data *a, struct kernel_data *b);
 /* A hash of all written bits. */
 uint64_t kernel_data_hash(struct kernel_data *data);
