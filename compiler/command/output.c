@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "diag.h"
+#include "pipeline.h"
+
 /* Read by the signal handler, hence global: the temporary file that is being written. */
 static char temporary[4200];
 static volatile sig_atomic_t has_temporary;
@@ -121,6 +124,23 @@ void output_messages(const char *text, size_t length)
     write_all(STDERR_FILENO, text, length);
 }
 
+struct complaint {
+    const char *text;
+    size_t length;
+};
+
+/* File names and other words of the user must not steer the terminal. */
+static void write_escaped(struct arena *arena, void *context)
+{
+    const struct complaint *complaint = context;
+    struct textbuf out;
+    textbuf_init(&out, arena);
+    textbuf_add(&out, "pararnnc: ");
+    diag_escape_controls(&out, complaint->text, complaint->length);
+    textbuf_add(&out, "\n");
+    output_messages(out.text, out.length);
+}
+
 void output_complain(const char *format, ...)
 {
     char text[8192];
@@ -128,11 +148,13 @@ void output_complain(const char *format, ...)
     va_start(list, format);
     const int length = vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    output_messages("pararnnc: ", 10);
-    output_messages(text, length < 0                      ? 0
-                          : (size_t)length >= sizeof text ? sizeof text - 1
-                                                          : (size_t)length);
-    output_messages("\n", 1);
+    struct complaint complaint = {text, length < 0                      ? 0
+                                        : (size_t)length >= sizeof text ? sizeof text - 1
+                                                                        : (size_t)length};
+    if (pipeline_guard(NULL, write_escaped, &complaint) == PIPELINE_OK)
+        return;
+    static const char last_words[] = "pararnnc: memory has ended\n";
+    output_messages(last_words, sizeof last_words - 1);
 }
 
 bool output_is_coloured(void)

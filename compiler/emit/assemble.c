@@ -279,6 +279,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     const struct strategy *s = &o->strategy;
     const struct counts n = counts_of(ir, o);
     const char *wrong = refuse(&n, o);
+    out->fault = wrong ? ASSEMBLE_STRATEGY : ASSEMBLE_FINE;
     if (wrong)
         return wrong;
     const bool is_cpu = o->kernel == ASSEMBLE_CPU;
@@ -298,8 +299,10 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
             add_ring_rows(&half, &n, o, ir);
     }
     wrong = textcheck(half.text, half.length);
-    if (wrong)
+    if (wrong) {
+        out->fault = wrong == textcheck_too_long ? ASSEMBLE_CELL : ASSEMBLE_TEXT;
         return wrong;
+    }
 
     textbuf_init(&text, arena);
     if (is_f64)

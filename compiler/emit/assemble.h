@@ -42,7 +42,16 @@ struct assemble_options {
     bool scan_is_diagonal;
 };
 
+/* Who is to change something where there is no text. */
+enum assemble_fault {
+    ASSEMBLE_FINE,
+    ASSEMBLE_STRATEGY, /* the options have no meaning, or need too much shared memory */
+    ASSEMBLE_CELL,     /* the cell is too large for a kernel */
+    ASSEMBLE_TEXT,     /* ours: the emitted half has what it must not have */
+};
+
 struct assembled {
+    enum assemble_fault fault;
     const char *text; /* in the arena of 'out' */
     size_t length;
     const char *entry;        /* name of the kernel, carries a hash of the cell and the constants */
@@ -53,7 +62,7 @@ struct assembled {
     uint64_t half_hash;     /* FNV-1a of the emitted half */
 };
 
-/* NULL, or what makes the combination meaningless or too large. 'ir' is NULL for ASSEMBLE_SCAN
+/* NULL, or why there is no text; out->fault says whose fault that is. 'ir' is NULL for ASSEMBLE_SCAN
  * and ASSEMBLE_COMPARE. */
 const char *assemble(struct assembled *out, const struct ir *ir, const struct structure *structure,
                      const struct assemble_options *options, struct arena *arena);

@@ -6,6 +6,9 @@
 
 enum { NESTING = 32 };
 
+const char textcheck_too_long[] = "more than 2000 statements in one function";
+_Static_assert(LIMIT_STATEMENTS == 2000, "the number is in the words");
+
 const char *textcheck(const char *text, size_t length)
 {
     int depth = 0;
@@ -25,7 +28,7 @@ const char *textcheck(const char *text, size_t length)
         if (c == '}' && depth == 0)
             statements = 0;
         if (statements > LIMIT_STATEMENTS)
-            return "more than 2000 statements in one function";
+            return textcheck_too_long;
     }
     return depth == 0 ? NULL : "unbalanced parentheses";
 }

@@ -8,6 +8,7 @@
 #include "number.h"
 #include "parse.h"
 #include "typecheck.h"
+#include "warnings.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -113,66 +114,6 @@ static void refuse_states(struct unit *unit)
               words.text);
 }
 
-/* The interval of a value after range_find(). */
-static struct range range_of(const struct unit *unit, ir_ref value)
-{
-    const uint32_t index = ir_index(value);
-    switch (ir_kind(value)) {
-    case IR_VALUE:
-        return unit->ranges.value[index];
-    case IR_CONSTANT:
-        return (struct range){ir_constant_value(unit->ir, value),
-                              ir_constant_value(unit->ir, value), false};
-    case IR_STATE:
-        return unit->ranges.state[index];
-    default:
-        return (struct range){-INFINITY, INFINITY, false};
-    }
-}
-
-/* A cell whose inputs and parameters all have declared bounds makes a promise about its values; one
- * with an input left open may reach any value, and saying so each time would tell nothing. */
-static bool is_bounded(const struct ir *ir)
-{
-    for (uint32_t i = 0; i < ir->decl_count; i++)
-        if ((ir->decls[i].role == IR_ROLE_INPUT || ir->decls[i].role == IR_ROLE_PARAM) &&
-            !ir->decls[i].has_range)
-            return false;
-    return true;
-}
-
-static void warn_overflow(struct unit *unit)
-{
-    const struct ir *ir = unit->ir;
-    if (!is_bounded(ir))
-        return;
-    static const double f16_max = 65504, bf16_max = 3.3895313892515355e38;
-    const struct symbol *warned = NULL;
-    for (uint32_t k = 0; k < ir->outputs + ir->states; k++) {
-        const bool is_state = k < ir->states;
-        const uint32_t index = is_state ? k : k - ir->states;
-        const struct range range =
-            range_of(unit, ir_find_out(ir, is_state ? IR_OUT_NEXT : IR_OUT_OUTPUT, index, 0));
-        const double reach = fabs(range.lo) > fabs(range.hi) ? range.lo : range.hi;
-        if (!(fabs(reach) > f16_max))
-            continue;
-        uint32_t element;
-        const enum ir_role role = is_state ? IR_ROLE_STATE : IR_ROLE_OUTPUT;
-        const struct ir_decl *decl = ir_decl_of(ir, role, index, &element);
-        const struct symbol *symbol = scope_find(&unit->sema->values, decl->name);
-        if (!symbol || symbol == warned) /* once for all elements and for "output h'" */
-            continue;
-        warned = symbol;
-        const bool is_beyond_both = fabs(reach) > bf16_max;
-        struct textbuf words;
-        textbuf_init(&words, unit->arena);
-        textbuf_add_short(&words, reach, 3);
-        diag_add(unit->diag, DIAG_ID_MAY_OVERFLOW, symbol->span,
-                 ir_scalar_name(ir, role, index, unit->arena), words.text,
-                 is_beyond_both ? "bf16" : "f16", is_beyond_both ? "3.39e+38" : "65504");
-    }
-}
-
 /* Stages behind the front end. */
 static void compile_ir(struct unit *unit, const struct pipeline_options *options)
 {
@@ -209,7 +150,7 @@ static void compile_ir(struct unit *unit, const struct pipeline_options *options
         return;
 
     range_find(&unit->ranges, ir, &unit->structure, unit->arena);
-    warn_overflow(unit);
+    warn_ranges(unit);
     if (!stage_done(unit, PIPELINE_RANGE, options))
         return;
     unit->ranges.value = NULL; /* indexed by instructions that move from here on */

@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include "diag.h"
 #include "formula.h"
 
 #include <inttypes.h>
@@ -44,10 +45,13 @@ static void add_decl(struct textbuf *out, const struct ir_decl *decl)
     }
     if (decl->no_gradient)
         textbuf_add(&head, " nograd");
-    if (!decl->doc)
+    if (!decl->doc) {
         textbuf_printf(out, "%s\n", head.text);
-    else
-        textbuf_printf(out, "%-26s  %.*s\n", head.text, (int)strcspn(decl->doc, "\n"), decl->doc);
+        return;
+    }
+    textbuf_printf(out, "%-26s  ", head.text);
+    diag_escape_controls(out, decl->doc, strcspn(decl->doc, "\n"));
+    textbuf_add(out, "\n");
 }
 
 static void add_declarations(struct textbuf *out, const struct report_subject *s)
@@ -202,8 +206,10 @@ void report_text(struct textbuf *out, const struct report_subject *subject)
     textbuf_printf(
         out, "cell %s%s\n", subject->ir->name,
         subject->structure->is_affine ? ", affine: its Jacobian does not depend on the state" : "");
-    if (subject->ir->doc)
-        textbuf_printf(out, "%s\n", subject->ir->doc);
+    if (subject->ir->doc) {
+        diag_escape_controls(out, subject->ir->doc, strlen(subject->ir->doc));
+        textbuf_add(out, "\n");
+    }
     add_declarations(out, subject);
     add_equations(out, subject);
     add_jacobian(out, subject);

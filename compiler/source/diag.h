@@ -102,6 +102,9 @@ void diag_print_message(const struct diag *diag, const struct diag_message *mess
                         struct textbuf *out, enum diag_colour colour);
 /* Text of the user with control characters and all that is not ASCII escaped. */
 void diag_escape(struct textbuf *out, const char *text, size_t length);
+/* The same for text whose letters and lines are to be read as they are: only what steers a terminal,
+ * is invisible or changes the direction of writing is escaped, and bytes that are not UTF-8. */
+void diag_escape_controls(struct textbuf *out, const char *text, size_t length);
 
 /* The name of 'count' that 'wrong' was most likely meant to be, or NULL: few edits for its length.
  */

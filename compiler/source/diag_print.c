@@ -36,6 +36,36 @@ void diag_escape(struct textbuf *out, const char *text, size_t length)
     }
 }
 
+/* Controls of ISO 6429 but newline, directions (UAX 9), invisible signs, tags. */
+static bool steers(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0x00, 0x09},     {0x0b, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},
+        {0x61c, 0x61c},   {0x200b, 0x200f}, {0x2028, 0x202e},   {0x2060, 0x206f},
+        {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
+void diag_escape_controls(struct textbuf *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length;) {
+        uint32_t code;
+        const unsigned count = source_utf8_length(text + i, length - i, &code);
+        const unsigned taken = count ? count : 1;
+        if (count == 0 || steers(code))
+            diag_escape(out, text + i, taken);
+        else
+            textbuf_add_n(out, text + i, taken);
+        i += taken;
+    }
+}
+
 static void add_times(struct textbuf *out, const char *text, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -226,11 +226,39 @@ primary: NUMBER
 
 %%
 
-/* The scanner's tokens with the limits on their number and on the depth of brackets. */
-static int cell_lex(CELL_STYPE *value, CELL_LTYPE *place, struct parser *cx)
+/* Whether a token that does not fit begins the next statement, so that the one before lacks its end.
+ * Words of declarations stand nowhere else. A name does, but not first on its line with '=' behind. */
+static bool begins_statement(const struct parser *cx, int token, struct span place)
 {
-    if (cx->is_stopped)
-        return TOK_EOF;
+    if (!cx->ast->name_span.end) /* before the cell */
+        return token == TOK_FN || token == TOK_CELL;
+    switch (token) {
+    case TOK_STATE:
+    case TOK_INPUT:
+    case TOK_PARAM:
+    case TOK_CONST:
+    case TOK_OUTPUT:
+    case TOK_GUESS:
+        return true;
+    case TOK_NAME:
+        return report_is_assignment(cx, place);
+    default:
+        return false;
+    }
+}
+
+/* The parser has a token that does not fit. */
+static void begin_skipping(struct parser *cx, int token)
+{
+    cx->is_skipping = token != TOK_SEMICOLON && token != TOK_RBRACE;
+    cx->open_braces = token == TOK_LBRACE;
+    if (cx->is_skipping && begins_statement(cx, token, cx->last))
+        cx->replay = REPLAY_SEMICOLON;
+}
+
+/* The scanner's tokens with the limits on their number and on the depth of brackets. */
+static int next_token(CELL_STYPE *value, CELL_LTYPE *place, struct parser *cx)
+{
     const int token = cell_yylex(value, place, cx->scanner);
     if (token == TOK_LPAREN || token == TOK_LBRACKET)
         cx->bracket_depth++;
@@ -238,7 +266,60 @@ static int cell_lex(CELL_STYPE *value, CELL_LTYPE *place, struct parser *cx)
         cx->bracket_depth--;
     else if (token == TOK_SEMICOLON)
         cx->bracket_depth = 0;
+    cx->token = token;
+    cx->name = token == TOK_NAME ? value->TOK_NAME : NULL;
     return report_limits(cx, *place) ? token : TOK_EOF;
+}
+
+/* A token behind a fault, up to the end of the statement. Braces that are opened there are closed
+ * there: only then is '}' not the end of the cell. */
+static int skipped_token(struct parser *cx, int token, struct span place)
+{
+    if (begins_statement(cx, token, place)) {
+        cx->replay = REPLAY_SEMICOLON;
+    } else if (token == TOK_LBRACE) {
+        cx->open_braces++;
+    } else if (token == TOK_RBRACE && cx->open_braces > 0) {
+        cx->open_braces--;
+        return TOK_LBRACE; /* is skipped as well */
+    } else if (token == TOK_SEMICOLON || token == TOK_RBRACE) {
+        cx->is_skipping = false;
+    }
+    return token;
+}
+
+/* The grammar resumes behind a fault at ';'. Where that is what is missing, the next statement would
+ * be lost with its own faults, so a ';' is put before the token that begins it. If the parser has that
+ * token already, it throws it away, and gets it again behind the ';'. */
+static int cell_lex(CELL_STYPE *value, CELL_LTYPE *place, struct parser *cx)
+{
+    int token = cx->token;
+    if (cx->is_stopped)
+        return TOK_EOF;
+    if (cx->replay == REPLAY_NOTHING) {
+        token = next_token(value, place, cx);
+        if (cx->is_skipping && !cx->is_stopped)
+            token = skipped_token(cx, token, *place);
+        else if (token == TOK_CELL_error)
+            begin_skipping(cx, token);
+    }
+    switch (cx->replay) {
+    case REPLAY_NOTHING:
+        break;
+    case REPLAY_SEMICOLON:
+        cx->replay = REPLAY_TOKEN;
+        cx->is_skipping = false;
+        cx->bracket_depth = 0;
+        *place = (struct span){cx->before.end, cx->before.end};
+        return TOK_SEMICOLON;
+    case REPLAY_TOKEN:
+        cx->replay = REPLAY_NOTHING;
+        *place = cx->last;
+        if (token == TOK_NAME)
+            value->TOK_NAME = cx->name;
+        break;
+    }
+    return token;
 }
 
 static void cell_error(CELL_LTYPE *place, struct parser *cx, const char *text)
@@ -259,5 +340,6 @@ static int yyreport_syntax_error(const yypcontext_t *context, struct parser *cx)
         names[i] = yysymbol_name(expected[i]);
     report_syntax(cx, *yypcontext_location(context),
                   found == YYSYMBOL_YYEMPTY ? "" : yysymbol_name(found), names, (uint32_t)count);
+    begin_skipping(cx, cx->token);
     return 0;
 }

@@ -45,6 +45,13 @@ struct parser {
     uint32_t bracket_depth;
     struct span last, before; /* the newest token and the one before it */
     bool is_stopped;          /* a limit was met: the rest of the file is not read */
+
+    /* Going on behind a fault: see cell_lex(). */
+    int token;            /* the newest one */
+    const char *name;     /* ... if it is a name */
+    bool is_skipping;     /* up to the ';' that ends the statement, or to the next statement */
+    uint32_t open_braces; /* among what is skipped */
+    enum { REPLAY_NOTHING, REPLAY_SEMICOLON, REPLAY_TOKEN } replay; /* what comes next */
 };
 
 /* Scanner side. */

@@ -28,6 +28,20 @@ bool report_limits(struct parser *cx, struct span span)
     return !cx->is_stopped;
 }
 
+bool report_is_assignment(const struct parser *cx, struct span span)
+{
+    const char *text = cx->source->text;
+    const char *at = text + span.begin;
+    while (at > text && strchr(" \t\f\v", at[-1]))
+        at--;
+    if (at == text || at[-1] != '\n')
+        return false;
+    at = text + span.end + strspn(text + span.end, " \t");
+    if (*at == '\'')
+        at += 1 + strspn(at + 1, " \t");
+    return *at == '=' && at[1] != '=';
+}
+
 /* A piece of the source for a message, cut when it is long. */
 static const char *excerpt(struct parser *cx, struct span span)
 {

@@ -87,6 +87,8 @@ prnn_status launch_make(const prnn_plan *plan, enum launch_view view, const prnn
 
 /* plan.c */
 void shape_options(const prnn_plan *plan, struct assemble_options *out);
+/* Why there is no kernel: a limit for the caller to keep, or a fault of ours. 'unit' NULL: a scan. */
+prnn_status refusal_status(const struct pipeline_text *text, const struct unit *unit);
 
 /* plan_cuda.c */
 prnn_status plan_create_cuda(prnn_plan *plan, const char *strategy);

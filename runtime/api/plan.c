@@ -166,6 +166,21 @@ static void make_programs(struct arena *arena, void *context)
     };
 }
 
+prnn_status refusal_status(const struct pipeline_text *text, const struct unit *unit)
+{
+    const char *name = unit ? unit->ir->name : "";
+    switch (text->assembled.fault) {
+    case ASSEMBLE_CELL:
+        return status_set(PRNN_E_LIMIT, "cell '%s' is too large for a kernel: %s", name,
+                          text->refusal);
+    case ASSEMBLE_STRATEGY:
+        return status_set(PRNN_E_LIMIT, "the strategy cannot be used: %s", text->refusal);
+    default:
+        return status_set(PRNN_E_INTERNAL, "no kernel of cell '%s': %s; please report it", name,
+                          text->refusal);
+    }
+}
+
 static prnn_status plan_create_cpu(prnn_plan *plan)
 {
     struct assemble_options options;
@@ -179,7 +194,7 @@ static prnn_status plan_create_cpu(prnn_plan *plan)
         return status_set(PRNN_E_NOMEM, "no memory for the kernels of cell '%s'",
                           plan->cell->unit->ir->name);
     if (text.refusal)
-        st = status_set(PRNN_E_INTERNAL, "no text for the CPU: %s; please report it", text.refusal);
+        st = refusal_status(&text, plan->cell->unit);
     else
         st = cpu_plan_create(&plan->cpu, &plan->shape, text.assembled.text, text.assembled.length,
                              plan->ctx->cache, &plan->interpreter);

@@ -57,9 +57,9 @@ static prnn_status make_text(struct pipeline_text *out, struct assemble_options 
         const prnn_status st = assemble_kernel(out, unit, options);
         if (st < 0 || !out->refusal)
             return st;
-        if (!may_shrink || !shrink(&options->strategy)) {
-            const prnn_status refused =
-                status_set(PRNN_E_LIMIT, "the strategy cannot be used: %s", out->refusal);
+        if (!may_shrink || out->assembled.fault != ASSEMBLE_STRATEGY ||
+            !shrink(&options->strategy)) {
+            const prnn_status refused = refusal_status(out, unit);
             pipeline_text_free(out);
             return refused;
         }

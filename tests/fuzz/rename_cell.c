@@ -105,7 +105,8 @@ char *rename_cell(const struct unit *unit, size_t *length)
         put(&r, begin, count);
         r.at += count;
     }
-    put(&r, "", 0);
+    put(&r, "", 1);
+    r.used--;
     free(r.old);
     *length = r.used;
     return r.out;

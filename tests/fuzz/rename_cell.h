@@ -5,7 +5,8 @@
 
 #include "pipeline.h"
 
-/* malloc'd, for the caller to free; never NULL. 'unit' compiled without errors. */
+/* malloc'd, with a NUL behind it, for the caller to free; never NULL. 'unit' compiled without
+ * errors. */
 char *rename_cell(const struct unit *unit, size_t *length);
 
 #endif

@@ -308,6 +308,22 @@ START_TEST(wrong_starts_of_packed_sequences_are_refused)
 }
 END_TEST
 
+/* 300 functions in a row are fewer than 20,000 operations, and too many for one kernel function. */
+START_TEST(a_cell_too_large_for_a_kernel_is_a_limit)
+{
+    static char long_text[20000] = "cell long_one { state h; input u; a0 = h;\n";
+    for (int i = 0; i < 300; i++)
+        sprintf(long_text + strlen(long_text), "a%d = tanh(a%d*u + %d.5);\n", i + 1, i, i);
+    strcat(long_text, "h' = a300; }");
+    prnn_cell *other = world_cell(ctx, long_text);
+    prnn_problem problem = small();
+    prnn_plan *none;
+    REFUSED(prnn_plan_create(&none, other, &problem), PRNN_E_LIMIT, "too large for a kernel");
+    ck_assert_ptr_null(strstr(prnn_last_error(), "report"));
+    prnn_cell_free(other);
+}
+END_TEST
+
 START_TEST(a_plan_outlives_its_cell)
 {
     prnn_cell *other = world_cell(ctx, text);
@@ -490,6 +506,7 @@ int main(void)
     tcase_add_test(tests, bindings_without_meaning_are_refused);
     tcase_add_test(tests, calls_without_meaning_are_refused);
     tcase_add_test(tests, wrong_starts_of_packed_sequences_are_refused);
+    tcase_add_test(tests, a_cell_too_large_for_a_kernel_is_a_limit);
     tcase_add_test(tests, a_plan_outlives_its_cell);
     tcase_add_test(tests, steps_in_a_row_are_the_forward_solve);
     tcase_add_loop_test(tests, the_scan_is_the_recurrence_exactly, 0, 64);

@@ -127,6 +127,21 @@ START_TEST(html_is_one_page_and_escapes_what_the_user_wrote)
 }
 END_TEST
 
+START_TEST(comments_of_the_user_do_not_steer_the_terminal)
+{
+    static const char cell[] =
+        "## red \x1b[31m \x07 \x7f \xc2\x9b \xe2\x80\xae \xe2\x81\xa6 \xc3\xa9\n"
+        "## second line\n"
+        "cell c {\n state h; ## \x1b]0;title\x07\n h' = h; }\n";
+    const char *text = report(cell, report_text);
+    expect(text, "red \\x1b[31m \\x07 \\x7f \\u{9b} \\u{202e} \\u{2066} \xc3\xa9\nsecond line\n");
+    expect(text, "\\x1b]0;title\\x07");
+    for (const char *c = text; *c; c++)
+        ck_assert_msg(*c == '\n' || (unsigned char)*c >= ' ', "byte %02x", (unsigned char)*c);
+    expect(report(cell, report_html), "\\u{202e}");
+}
+END_TEST
+
 START_TEST(dot_draws_each_read_once_and_closes_the_loop)
 {
     const char *text = report(elman, report_dot);
@@ -147,6 +162,7 @@ int main(void)
     tcase_add_test(tcase, formulas_use_the_names_of_the_cell);
     tcase_add_test(tcase, latex_breaks_names_into_letters_and_indices);
     tcase_add_test(tcase, html_is_one_page_and_escapes_what_the_user_wrote);
+    tcase_add_test(tcase, comments_of_the_user_do_not_steer_the_terminal);
     tcase_add_test(tcase, dot_draws_each_read_once_and_closes_the_loop);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
