@@ -1,11 +1,12 @@
 # Sourced by ./test and ./run: packages, then the build in 'build/'.
 
-# name of the Debian package, and a command, pkg-config module, file or pattern that shows it is there;
-# clang and its run-time library are for the fuzzers of tests/fuzz, tcc for random cells (tests/gen)
+# name of the Debian package, and a command, pkg-config module, file or pattern that shows it is there
 needed='gcc:cmd:gcc g++:cmd:g++ cmake:cmd:cmake ninja-build:cmd:ninja pkg-config:cmd:pkg-config
-        flex:cmd:flex bison:cmd:bison check:mod:check tcc:cmd:tcc libopenblas-dev:mod:openblas
-        libc6-dev:file:/usr/include/stdio.h
-        clang:cmd:clang libclang-rt-dev:glob:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*'
+        flex:cmd:flex bison:cmd:bison check:mod:check libopenblas-dev:mod:openblas
+        libc6-dev:file:/usr/include/stdio.h'
+# What only ./test uses: random cells (tests/gen), the fuzzers of tests/fuzz and the builds of tests/trust.
+needed_by_trust='tcc:cmd:tcc clang:cmd:clang llvm:cmd:llvm-cov libomp-dev:file:/usr/lib/x86_64-linux-gnu/libomp5.so
+        libclang-rt-dev:glob:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*'
 
 setup_missing() {
     local row name kind what

@@ -203,22 +203,23 @@ static inline void oracle_run(struct oracle *o, const struct world *w)
     arena_destroy(arena);
 }
 
-/* The number whose gradient the backward pass computes. */
-static inline double oracle_loss(const struct world *w)
+/* The number whose gradient the backward pass computes, summed so that the difference of two such
+ * numbers has the rounding of the states alone. */
+static inline long double oracle_loss(const struct world *w)
 {
     const int64_t n = w->problem.channels, rows = world_rows(w);
     struct oracle o;
-    double loss = 0;
+    long double loss = 0;
     oracle_run(&o, w);
     for (uint32_t i = 0; i < w->ir->states; i++) {
         for (int64_t at = 0; at < rows * n; at++)
-            loss += w->gh[i][at] * o.h[i][at];
+            loss += (long double)w->gh[i][at] * o.h[i][at];
         for (int64_t at = 0; at < w->problem.batch * n; at++)
-            loss += w->ght[i][at] * o.last[i][at];
+            loss += (long double)w->ght[i][at] * o.last[i][at];
     }
     for (uint32_t k = 0; k < w->ir->outputs; k++)
         for (int64_t at = 0; w->cell->output_state[k] < 0 && at < rows * n; at++)
-            loss += w->gy[k][at] * o.y[k][at];
+            loss += (long double)w->gy[k][at] * o.y[k][at];
     oracle_free(&o);
     return loss;
 }
@@ -494,14 +495,14 @@ static inline double world_slope_error(struct world *w, double *values, const do
         slope += gradient[i] * v[i];
         values[i] = kept[i] + eps * v[i];
     }
-    const double up = oracle_loss(w);
+    const long double up = oracle_loss(w);
     for (int64_t i = 0; i < count; i++)
         values[i] = kept[i] - eps * v[i];
-    const double down = oracle_loss(w);
+    const long double down = oracle_loss(w);
     memcpy(values, kept, (size_t)count * sizeof *kept);
     free(v);
     free(kept);
-    const double quotient = (up - down) / (2 * eps);
+    const double quotient = (double)((up - down) / (2 * (long double)eps));
     const double size = fabs(quotient) > 1 ? fabs(quotient) : 1;
     return fabs(slope - quotient) / size;
 }
