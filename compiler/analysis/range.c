@@ -1,5 +1,6 @@
 #include "range.h"
 
+#include "contraction.h"
 #include "interval.h"
 
 #include <math.h>
@@ -259,9 +260,12 @@ static double add_up(double sum, double term)
     return term == 0 ? sum : nextafter(sum + term, INFINITY);
 }
 
+/* Entry by entry, then all together: what bounds of the entries alone do not show, a search over the
+ * values that they share may. */
 static void find_jacobian(struct range_report *out, const struct sweep *sweep,
-                          const struct structure *structure)
+                          const struct structure *structure, struct arena *arena)
 {
+    struct contraction contraction;
     const struct ir *ir = sweep->ir;
     for (uint32_t i = 0; i < ir->states; i++) {
         double sum = 0;
@@ -277,6 +281,13 @@ static void find_jacobian(struct range_report *out, const struct sweep *sweep,
         if (i == 0 || sum > out->jacobian_bound) {
             out->jacobian_bound = sum;
             out->worst_row = i;
+        }
+    }
+    if (ir->states > 0 && out->jacobian_bound > 0) {
+        contraction_find(&contraction, ir, out->state, arena);
+        if (contraction.bound < out->jacobian_bound) {
+            out->jacobian_bound = contraction.bound;
+            out->worst_row = contraction.row;
         }
     }
     out->is_contraction = out->jacobian_bound < 1;
@@ -308,6 +319,6 @@ void range_find(struct range_report *out, const struct ir *ir, const struct stru
     const struct sweep sweep = {.ir = ir, .value = out->value, .state = out->state};
     find_states(&sweep, out->state, arena);
     evaluate_all(&sweep, NULL);
-    find_jacobian(out, &sweep, structure);
+    find_jacobian(out, &sweep, structure, arena);
     find_overflow(out, &sweep);
 }

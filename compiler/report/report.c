@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include "contraction.h"
 #include "diag.h"
 #include "formula.h"
 
@@ -145,6 +146,77 @@ static void add_bound(struct textbuf *out, double bound)
         textbuf_add(out, "none");
 }
 
+/* The name of a value at the worst place, as the cell writes it. */
+static const char *place_name(const struct report_subject *s, const struct formula *formula,
+                              ir_ref ref, struct arena *arena)
+{
+    struct textbuf name;
+    switch (ir_kind(ref)) {
+    case IR_STATE:
+        return ir_scalar_name(s->ir, IR_ROLE_STATE, ir_index(ref), arena);
+    case IR_INPUT:
+        return ir_scalar_name(s->ir, IR_ROLE_INPUT, ir_index(ref), arena);
+    case IR_PARAM:
+        return ir_scalar_name(s->ir, IR_ROLE_PARAM, ir_index(ref), arena);
+    default:
+        textbuf_init(&name, arena);
+        formula_print(&name, formula, ref);
+        return name.text;
+    }
+}
+
+/* What is known beyond the bound where that is above 1: a place that comes near it, and how far the
+ * parameters must stay within their ranges for 1. */
+struct expansion {
+    struct contraction worst;
+    struct formula formula;
+    double scale; /* 0: none was proven */
+};
+
+static bool find_expansion(struct expansion *out, const struct report_subject *s,
+                           struct arena *arena)
+{
+    if (s->ranges->jacobian_bound <= CONTRACTION_ONE)
+        return false;
+    contraction_find(&out->worst, s->ir, s->ranges->state, arena);
+    out->scale = contraction_scale(s->ir, s->ranges->state, arena);
+    formula_init(&out->formula, s->ast, s->ir, IR_OUT_JACOBIAN, FORMULA_PLAIN, arena);
+    return true;
+}
+
+static void add_contraction(struct textbuf *out, const struct report_subject *s)
+{
+    struct expansion expansion;
+    textbuf_add(out, "  contraction ");
+    if (!find_expansion(&expansion, s, out->arena)) {
+        textbuf_add(out, s->ranges->is_contraction ? "proven: |dh'/dh| at most "
+                                                   : "no, nor expansion: |dh'/dh| at most ");
+        add_bound(out, s->ranges->jacobian_bound);
+        textbuf_add(out, "\n");
+        return;
+    }
+    textbuf_add(out, "not proven: bound of |dh'/dh| is ");
+    add_bound(out, s->ranges->jacobian_bound);
+    textbuf_printf(out, ", in row %s\n",
+                   formula_next_name(s->ir, s->ranges->worst_row, out->arena));
+    if (expansion.worst.found > CONTRACTION_ONE) {
+        textbuf_add(out, "             it is ");
+        textbuf_add_short(out, expansion.worst.found, 4);
+        for (uint32_t i = 0; i < expansion.worst.place_count; i++) {
+            const struct contraction_place *place = &expansion.worst.place[i];
+            textbuf_printf(out, "%s%s = ", i ? ", " : " at ",
+                           place_name(s, &expansion.formula, place->ref, out->arena));
+            textbuf_add_short(out, place->value, 3);
+        }
+        textbuf_add(out, "\n");
+    }
+    if (expansion.scale > 0) {
+        textbuf_add(out, "             at most 1 with parameters within ");
+        textbuf_add_short(out, expansion.scale, 6);
+        textbuf_add(out, " of their ranges\n");
+    }
+}
+
 static void add_ranges(struct textbuf *out, const struct report_subject *s)
 {
     textbuf_add(out, "\nranges\n");
@@ -162,17 +234,8 @@ static void add_ranges(struct textbuf *out, const struct report_subject *s)
         }
         textbuf_add(out, range->may_be_nan ? ", may be NaN\n" : "\n");
     }
-    textbuf_add(out, "  contraction ");
-    if (s->ranges->is_contraction) {
-        textbuf_add(out, "proven: |dh'/dh| at most ");
-        add_bound(out, s->ranges->jacobian_bound);
-    } else {
-        textbuf_add(out, "not proven: bound of |dh'/dh| is ");
-        add_bound(out, s->ranges->jacobian_bound);
-        textbuf_printf(out, ", in row %s",
-                       formula_next_name(s->ir, s->ranges->worst_row, out->arena));
-    }
-    textbuf_printf(out, "\n  16-bit     %s\n",
+    add_contraction(out, s);
+    textbuf_printf(out, "  16-bit     %s\n",
                    s->ranges->may_overflow_bf16  ? "f16 and bf16 not proven to hold every state"
                    : s->ranges->may_overflow_f16 ? "f16 not proven to hold every state; bf16 is"
                                                  : "every state and output fits f16 and bf16");
@@ -273,6 +336,29 @@ static void add_json_cost(struct textbuf *out, const char *name, const struct co
                    cost->values_read, cost->values_written);
 }
 
+static void add_json_contraction(struct textbuf *out, const struct report_subject *s)
+{
+    struct expansion expansion;
+    textbuf_printf(out, "  \"contraction\": {\"proven\": %s, \"bound\": ",
+                   s->ranges->is_contraction ? "true" : "false");
+    textbuf_add_json_number(out, s->ranges->jacobian_bound);
+    if (find_expansion(&expansion, s, out->arena)) {
+        textbuf_add(out, ", \"reached\": ");
+        textbuf_add_json_number(out, expansion.worst.found);
+        textbuf_add(out, ", \"at\": {");
+        for (uint32_t i = 0; i < expansion.worst.place_count; i++) {
+            const struct contraction_place *place = &expansion.worst.place[i];
+            textbuf_add(out, i ? ", " : "");
+            textbuf_add_json_string(out, place_name(s, &expansion.formula, place->ref, out->arena));
+            textbuf_add(out, ": ");
+            textbuf_add_json_number(out, place->value);
+        }
+        textbuf_add(out, "}, \"scale\": ");
+        textbuf_add_json_number(out, expansion.scale);
+    }
+    textbuf_add(out, "},\n");
+}
+
 void report_json(struct textbuf *out, const struct report_subject *subject)
 {
     const struct report_subject *s = subject;
@@ -312,10 +398,9 @@ void report_json(struct textbuf *out, const struct report_subject *subject)
                            ir_find_out(s->ir, IR_OUT_JACOBIAN, i, j) != IR_REF_NONE);
         textbuf_add(out, "]");
     }
-    textbuf_printf(out, "],\n  \"contraction\": {\"proven\": %s, \"bound\": ",
-                   s->ranges->is_contraction ? "true" : "false");
-    textbuf_add_json_number(out, s->ranges->jacobian_bound);
-    textbuf_add(out, "},\n  \"ranges\": {");
+    textbuf_add(out, "],\n");
+    add_json_contraction(out, s);
+    textbuf_add(out, "  \"ranges\": {");
     for (uint32_t i = 0; i < s->ir->states; i++) {
         textbuf_add(out, i ? ", " : "");
         textbuf_add_json_string(out, state_name(s, i, out->arena));

@@ -4,63 +4,69 @@
 #include <stdlib.h>
 
 struct adamw {
-    float *mean, *square;
-    size_t count;
+    prnn_context *ctx;
+    struct memory *mean, *square, *square_sum;
     int steps;
 };
 
-struct adamw *adamw_create(size_t param_count)
+prnn_status adamw_create(struct adamw **out, const struct machine *machine,
+                         const struct model *model)
 {
-    struct adamw *adamw = calloc(1, sizeof *adamw);
+    prnn_status st;
+    const struct dense *dense = model_dense(model);
+    const size_t count = model_param_count(model);
+    struct adamw *adamw = *out = calloc(1, sizeof *adamw);
     if (!adamw)
-        return NULL;
-    adamw->count = param_count;
-    adamw->mean = calloc(param_count, sizeof *adamw->mean);
-    adamw->square = calloc(param_count, sizeof *adamw->square);
-    if (!adamw->mean || !adamw->square) {
+        return PRNN_E_NOMEM;
+    adamw->ctx = machine->ctx;
+    if ((st = prnn_memory_alloc(adamw->ctx, (void **)&adamw->mean, count * dense->size)) < 0 ||
+        (st = prnn_memory_alloc(adamw->ctx, (void **)&adamw->square, count * dense->size)) < 0 ||
+        (st = prnn_memory_alloc(adamw->ctx, (void **)&adamw->square_sum, sizeof(double))) < 0) {
         adamw_free(adamw);
-        return NULL;
+        *out = NULL;
+        return st;
     }
-    return adamw;
+    dense->fill(dense, adamw->mean, 0, count);
+    dense->fill(dense, adamw->square, 0, count);
+    return PRNN_OK;
 }
 
 void adamw_free(struct adamw *adamw)
 {
     if (!adamw)
         return;
-    free(adamw->mean);
-    free(adamw->square);
+    prnn_memory_free(adamw->ctx, adamw->mean);
+    prnn_memory_free(adamw->ctx, adamw->square);
+    prnn_memory_free(adamw->ctx, adamw->square_sum);
     free(adamw);
 }
 
-double adamw_update(struct adamw *adamw, struct model *model, double rate)
+void adamw_update(struct adamw *adamw, struct model *model, double rate)
 {
-    const double beta1 = 0.9, beta2 = 0.99, decay = 0.01, largest_norm = 1.0;
-    const float *grads = model_grads(model);
-    float *params = model_params(model);
-    double norm = 0.0;
-    for (size_t i = 0; i < adamw->count; i++)
-        norm += (double)grads[i] * (double)grads[i];
-    norm = sqrt(norm);
-    adamw->steps++;
-    const float clip = norm > largest_norm ? (float)(largest_norm / norm) : 1.0f;
-    const float b1 = (float)beta1, b2 = (float)beta2, epsilon = 1e-8f;
-    const float root = (float)(1.0 / sqrt(1.0 - pow(beta2, adamw->steps)));
-    const float pace = (float)(rate / (1.0 - pow(beta1, adamw->steps)));
+    const double beta1 = 0.9, beta2 = 0.99, decay = 0.01;
+    const struct dense *dense = model_dense(model);
     size_t group_count;
     const struct model_group *groups = model_groups(model, &group_count);
+    adamw->steps++;
+    dense->squares(dense, adamw->square_sum, model_grads(model), model_param_count(model));
     for (size_t g = 0; g < group_count; g++) {
         const size_t begin = groups[g].offset;
-        const size_t end = begin + (size_t)groups[g].rows * (size_t)groups[g].columns;
-        const float keep = groups[g].decays ? (float)(1.0 - rate * decay) : 1.0f;
-#pragma omp parallel for simd
-        for (size_t i = begin; i < end; i++) {
-            const float slope = clip * grads[i];
-            adamw->mean[i] = b1 * adamw->mean[i] + (1 - b1) * slope;
-            adamw->square[i] = b2 * adamw->square[i] + (1 - b2) * slope * slope;
-            params[i] = keep * params[i] -
-                        pace * adamw->mean[i] / (sqrtf(adamw->square[i]) * root + epsilon);
-        }
+        const struct adaptation step = {
+            .params = memory_at(dense, model_params(model), begin),
+            .mean = memory_at(dense, adamw->mean, begin),
+            .square = memory_at(dense, adamw->square, begin),
+            .grads = memory_at(dense, model_grads(model), begin),
+            .square_sum = adamw->square_sum,
+            .count = (size_t)groups[g].rows * (size_t)groups[g].columns,
+            .largest_norm = 1,
+            .beta1 = (float)beta1,
+            .beta2 = (float)beta2,
+            .pace = (float)(rate / (1.0 - pow(beta1, adamw->steps))),
+            .root = (float)(1.0 / sqrt(1.0 - pow(beta2, adamw->steps))),
+            .keep = groups[g].decays ? (float)(1.0 - rate * decay) : 1.0f,
+            .lo = (float)groups[g].lo,
+            .hi = (float)groups[g].hi,
+        };
+        dense->adapt(dense, &step);
     }
-    return norm;
 }

@@ -1,10 +1,22 @@
-/* Body of dense.c for one element type: REAL, NAME(), GEMM, EXP, TABLE. */
+/* Body of dense_host.c for one element type: REAL, NAME(), GEMM, EXP, TABLE. */
 
-static void NAME(multiply)(const struct product *shape, const void *a, const void *b, void *c)
+static REAL *NAME(reals)(struct memory *memory)
+{
+    return (REAL *)(void *)memory;
+}
+
+static const REAL *NAME(values)(const struct memory *memory)
+{
+    return (const REAL *)(const void *)memory;
+}
+
+static void NAME(multiply)(const struct dense *dense, const struct product *shape,
+                           const struct memory *a, const struct memory *b, struct memory *c)
 {
     const int inner = shape->inner, columns = shape->columns;
     const int lda = shape->transpose_a ? shape->rows : inner;
     const int ldb = shape->transpose_b ? inner : columns;
+    (void)dense;
 #pragma omp parallel
     {
         int begin = part_begin(shape->rows, omp_get_thread_num(), omp_get_num_threads());
@@ -13,84 +25,91 @@ static void NAME(multiply)(const struct product *shape, const void *a, const voi
         if (begin < end)
             GEMM(CblasRowMajor, shape->transpose_a ? CblasTrans : CblasNoTrans,
                  shape->transpose_b ? CblasTrans : CblasNoTrans, end - begin, columns, inner, 1,
-                 (const REAL *)a + skip, lda, b, ldb, shape->accumulate ? 1 : 0,
-                 (REAL *)c + (size_t)begin * (size_t)columns, columns);
+                 NAME(values)(a) + skip, lda, NAME(values)(b), ldb, shape->accumulate ? 1 : 0,
+                 NAME(reals)(c) + (size_t)begin * (size_t)columns, columns);
     }
 }
 
-static void NAME(fill_rows)(void *out, const void *row, int rows, int columns)
+static void NAME(fill_rows)(const struct dense *dense, struct memory *out, const struct memory *row,
+                            int rows, int columns)
 {
-    const size_t bytes = (size_t)columns * sizeof(REAL);
+    (void)dense;
 #pragma omp parallel for
-    for (int i = 0; i < rows; i++) {
-        REAL *to = (REAL *)out + (size_t)i * (size_t)columns;
-        if (row)
-            memcpy(to, row, bytes);
-        else
-            memset(to, 0, bytes);
-    }
+    for (int i = 0; i < rows; i++)
+        memcpy(NAME(reals)(out) + (size_t)i * (size_t)columns, row, (size_t)columns * sizeof(REAL));
 }
 
-static void NAME(fill)(void *out, double value, size_t count)
+static void NAME(fill)(const struct dense *dense, struct memory *out, double value, size_t count)
 {
+    (void)dense;
     for (size_t i = 0; i < count; i++)
-        ((REAL *)out)[i] = (REAL)value;
+        NAME(reals)(out)[i] = (REAL)value;
 }
 
-static void NAME(fill_normal)(void *out, double deviation, size_t count, struct random *random)
+static void NAME(copy)(const struct dense *dense, struct memory *out, const struct memory *in,
+                       size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        ((REAL *)out)[i] = (REAL)(deviation * random_normal(random));
+    (void)dense;
+    memcpy((void *)out, (const void *)in, count * sizeof(REAL));
 }
 
-static void NAME(add)(void *out, const void *a, const void *b, size_t count)
+static void NAME(add)(const struct dense *dense, struct memory *out, const struct memory *a,
+                      const struct memory *b, size_t count)
 {
-    REAL *sum = out;
-    const REAL *left = a, *right = b;
+    REAL *sum = NAME(reals)(out);
+    const REAL *left = NAME(values)(a), *right = NAME(values)(b);
+    (void)dense;
 #pragma omp parallel for simd
     for (size_t i = 0; i < count; i++)
         sum[i] = left[i] + right[i];
 }
 
-static void NAME(gather)(void *out, const void *table, const unsigned char *symbols, int rows,
-                         int columns)
+static void NAME(gather)(const struct dense *dense, struct memory *out, const struct memory *table,
+                         const struct memory *symbols, int rows, int columns)
 {
     const size_t width = (size_t)columns;
+    const unsigned char *from = (const unsigned char *)symbols;
+    (void)dense;
 #pragma omp parallel for
     for (int i = 0; i < rows; i++)
-        memcpy((REAL *)out + (size_t)i * width, (const REAL *)table + symbols[i] * width,
+        memcpy(NAME(reals)(out) + (size_t)i * width, NAME(values)(table) + from[i] * width,
                width * sizeof(REAL));
 }
 
 /* Threads divide the columns: two rows may go to the same place, and the order of the sums must not
  * depend on the threads. */
-static void NAME(scatter)(void *table, const void *in, const unsigned char *symbols, int rows,
-                          int columns)
+static void NAME(scatter)(const struct dense *dense, struct memory *table, const struct memory *in,
+                          const struct memory *symbols, int rows, int columns, int table_rows)
 {
     const size_t width = (size_t)columns;
+    const unsigned char *where = (const unsigned char *)symbols;
+    (void)dense;
+    (void)table_rows;
 #pragma omp parallel
     {
         int begin = part_begin(columns, omp_get_thread_num(), omp_get_num_threads());
         int end = part_begin(columns, omp_get_thread_num() + 1, omp_get_num_threads());
         for (int i = 0; i < rows; i++) {
-            REAL *to = (REAL *)table + symbols[i] * width;
-            const REAL *from = (const REAL *)in + (size_t)i * width;
+            REAL *to = NAME(reals)(table) + where[i] * width;
+            const REAL *from = NAME(values)(in) + (size_t)i * width;
             for (int j = begin; j < end; j++)
                 to[j] += from[j];
         }
     }
 }
 
-static void NAME(sum_rows)(void *out, const void *in, int rows, int columns)
+static void NAME(sum_rows)(const struct dense *dense, struct memory *out, const struct memory *in,
+                           int rows, int columns)
 {
-    REAL *sum = out;
+    REAL *sum = NAME(reals)(out);
+    (void)dense;
     memset(sum, 0, (size_t)columns * sizeof(REAL));
 #pragma omp parallel
     {
         int begin = part_begin(columns, omp_get_thread_num(), omp_get_num_threads());
         int end = part_begin(columns, omp_get_thread_num() + 1, omp_get_num_threads());
         for (int i = 0; i < rows; i++) {
-            const REAL *from = (const REAL *)in + (size_t)i * (size_t)columns;
+            const REAL *from = NAME(values)(in) + (size_t)i * (size_t)columns;
             for (int j = begin; j < end; j++)
                 sum[j] += from[j];
         }
@@ -99,20 +118,22 @@ static void NAME(sum_rows)(void *out, const void *in, int rows, int columns)
 
 /* The sum over the rows is made by one thread, in order: the same bits for any number of threads.
  */
-static double NAME(loss)(void *logits, const unsigned char *targets, int rows, int columns,
-                         bool want_gradient)
+static double NAME(loss)(const struct dense *dense, struct memory *logits,
+                         const struct memory *targets, int rows, int columns, bool want_gradient)
 {
     double total = 0.0;
     double *losses = malloc((size_t)rows * sizeof *losses);
+    const unsigned char *target_of = (const unsigned char *)targets;
+    (void)dense;
     if (!losses)
         return NAN;
 #pragma omp parallel for
     for (int i = 0; i < rows; i++) {
-        REAL *row = (REAL *)logits + (size_t)i * (size_t)columns;
+        REAL *row = NAME(reals)(logits) + (size_t)i * (size_t)columns;
         REAL largest = row[0], sum = 0;
         for (int j = 1; j < columns; j++)
             largest = row[j] > largest ? row[j] : largest;
-        const REAL target = row[targets[i]] - largest;
+        const REAL target = row[target_of[i]] - largest;
         REAL scale = want_gradient ? 1 / (REAL)rows : 0;
         if (!want_gradient) {
             for (int j = 0; j < columns; j++)
@@ -124,7 +145,7 @@ static double NAME(loss)(void *logits, const unsigned char *targets, int rows, i
             }
             for (int j = 0; j < columns; j++)
                 row[j] *= scale / sum;
-            row[targets[i]] -= scale;
+            row[target_of[i]] -= scale;
         }
         losses[i] = log((double)sum) - (double)target;
     }
@@ -134,14 +155,36 @@ static double NAME(loss)(void *logits, const unsigned char *targets, int rows, i
     return total / rows;
 }
 
-static double NAME(get)(const void *array, size_t index)
+static void NAME(squares)(const struct dense *dense, struct memory *out, const struct memory *in,
+                          size_t count)
 {
-    return (double)((const REAL *)array)[index];
+    double sum = 0.0;
+    (void)dense;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)NAME(values)(in)[i] * (double)NAME(values)(in)[i];
+    *(double *)(void *)out = sum;
 }
 
-static void NAME(set)(void *array, size_t index, double value)
+static void NAME(adapt)(const struct dense *dense, const struct adaptation *step)
 {
-    ((REAL *)array)[index] = (REAL)value;
+    REAL *params = NAME(reals)(step->params);
+    REAL *mean = NAME(reals)(step->mean), *square = NAME(reals)(step->square);
+    const REAL *grads = NAME(values)(step->grads);
+    const double norm = sqrt(*(const double *)(const void *)step->square_sum);
+    const REAL clip = norm > step->largest_norm ? (REAL)(step->largest_norm / norm) : 1;
+    const REAL b1 = step->beta1, b2 = step->beta2, epsilon = (REAL)1e-8;
+    const REAL pace = step->pace, root = step->root, keep = step->keep;
+    const REAL lo = step->lo, hi = step->hi;
+    (void)dense;
+#pragma omp parallel for simd
+    for (size_t i = 0; i < step->count; i++) {
+        const REAL slope = clip * grads[i];
+        mean[i] = b1 * mean[i] + (1 - b1) * slope;
+        square[i] = b2 * square[i] + (1 - b2) * slope * slope;
+        const REAL moved =
+            keep * params[i] - pace * mean[i] / ((REAL)sqrt((double)square[i]) * root + epsilon);
+        params[i] = moved < lo ? lo : moved > hi ? hi : moved;
+    }
 }
 
 const struct dense TABLE = {
@@ -149,12 +192,13 @@ const struct dense TABLE = {
     .multiply = NAME(multiply),
     .fill_rows = NAME(fill_rows),
     .fill = NAME(fill),
-    .fill_normal = NAME(fill_normal),
+    .copy = NAME(copy),
     .add = NAME(add),
     .gather = NAME(gather),
     .scatter = NAME(scatter),
     .sum_rows = NAME(sum_rows),
     .loss = NAME(loss),
-    .get = NAME(get),
-    .set = NAME(set),
+    .squares = NAME(squares),
+    .adapt = NAME(adapt),
+    .fault = no_fault,
 };

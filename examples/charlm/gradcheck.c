@@ -2,8 +2,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
+#include "random.h"
 #include "text.h"
 
 enum { BATCH = 2, STEPS = 5, CHANNELS = 4 };
@@ -18,12 +19,10 @@ static const double step = 1e-5, tolerance = 1e-7;
 static prnn_status start(struct model *model, const unsigned char *symbols)
 {
     double loss;
-    prnn_status st;
-    if ((st = model_forget(model)) < 0)
-        return st;
-    if ((st = model_loss(model, symbols + 1, symbols, false, &loss)) < 0)
-        return st;
-    return model_carry(model);
+    model_forget(model);
+    prnn_status st = model_loss(model, symbols + 1, symbols, false, &loss);
+    model_carry(model);
+    return st;
 }
 
 static void worst_name(struct gradcheck *check, const struct model *model, size_t index)
@@ -36,28 +35,36 @@ static void worst_name(struct gradcheck *check, const struct model *model, size_
                      index - groups[g].offset);
 }
 
+/* The loss with one parameter moved. */
+static prnn_status loss_at(struct model *model, const unsigned char *symbols, size_t index,
+                           double value, double *loss)
+{
+    struct memory *place = memory_at(model_dense(model), model_params(model), index);
+    prnn_status st = model_upload(model, place, &value, 1);
+    return st < 0 ? st : model_loss(model, symbols, symbols + 1, false, loss);
+}
+
 static prnn_status compare(struct gradcheck *check, struct model *model,
-                           const unsigned char *symbols)
+                           const unsigned char *symbols, double *params, double *grads)
 {
     prnn_status st;
     double loss, largest = 0.0;
     size_t worst = 0;
-    double *params = model_params(model);
-    const double *grads = model_grads(model);
+    const size_t count = model_param_count(model);
     if ((st = start(model, symbols)) < 0 ||
-        (st = model_loss(model, symbols, symbols + 1, true, &loss)) < 0)
+        (st = model_loss(model, symbols, symbols + 1, true, &loss)) < 0 ||
+        (st = model_download(model, params, model_params(model), count)) < 0 ||
+        (st = model_download(model, grads, model_grads(model), count)) < 0)
         return st;
     check->largest_error = 0.0;
-    check->params = model_param_count(model);
-    for (size_t i = 0; i < check->params; i++) {
-        double above, below, kept = params[i];
-        params[i] = kept + step;
-        if ((st = model_loss(model, symbols, symbols + 1, false, &above)) < 0)
+    check->params = count;
+    for (size_t i = 0; i < count; i++) {
+        double above, below;
+        if ((st = loss_at(model, symbols, i, params[i] + step, &above)) < 0 ||
+            (st = loss_at(model, symbols, i, params[i] - step, &below)) < 0 ||
+            (st = model_upload(model, memory_at(model_dense(model), model_params(model), i),
+                               &params[i], 1)) < 0)
             return st;
-        params[i] = kept - step;
-        if ((st = model_loss(model, symbols, symbols + 1, false, &below)) < 0)
-            return st;
-        params[i] = kept;
         const double difference = (above - below) / (2 * step);
         const double error = fabs(difference - grads[i]);
         largest = fmax(largest, fabs(difference));
@@ -73,8 +80,8 @@ static prnn_status compare(struct gradcheck *check, struct model *model,
     return st;
 }
 
-prnn_status gradcheck_run(struct gradcheck *out, prnn_context *ctx, const prnn_cell *cell,
-                          int layers, uint64_t seed)
+prnn_status gradcheck_run(struct gradcheck *out, const struct machine *machine,
+                          const prnn_cell *cell, int layers, uint64_t seed)
 {
     prnn_status st;
     struct model *model;
@@ -91,10 +98,13 @@ prnn_status gradcheck_run(struct gradcheck *out, prnn_context *ctx, const prnn_c
     for (size_t i = 0; i < sizeof symbols; i++)
         symbols[i] = (unsigned char)(random_uniform(&random) * TEXT_SYMBOLS);
     *out = (struct gradcheck){.passed = false};
-    if ((st = model_create(&model, ctx, cell, &shape)) < 0)
+    if ((st = model_create(&model, machine, cell, &shape)) < 0)
         return st;
-    if ((st = model_init(model, seed)) >= 0)
-        st = compare(out, model, symbols);
+    double *room = malloc(2 * model_param_count(model) * sizeof *room);
+    st = room ? model_init(model, seed) : PRNN_E_NOMEM;
+    if (st >= 0)
+        st = compare(out, model, symbols, room, room + model_param_count(model));
+    free(room);
     model_free(model);
     return st;
 }

@@ -13,7 +13,7 @@ struct gradcheck {
     char worst[128]; /* the parameter of the largest error */
 };
 
-prnn_status gradcheck_run(struct gradcheck *out, prnn_context *ctx, const prnn_cell *cell,
-                          int layers, uint64_t seed);
+prnn_status gradcheck_run(struct gradcheck *out, const struct machine *machine,
+                          const prnn_cell *cell, int layers, uint64_t seed);
 
 #endif

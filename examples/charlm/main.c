@@ -60,10 +60,11 @@ static bool text_load(struct corpus *corpus, const struct options *options)
     return false;
 }
 
-static int check_gradients(prnn_context *ctx, const prnn_cell *cell, const struct options *options)
+static int check_gradients(const struct machine *machine, const prnn_cell *cell,
+                           const struct options *options)
 {
     struct gradcheck check;
-    prnn_status st = gradcheck_run(&check, ctx, cell, options->layers, options->seed);
+    prnn_status st = gradcheck_run(&check, machine, cell, options->layers, options->seed);
     if (st < 0)
         return fail(st);
     printf("gradients  %zu parameters of a small model in f64: off central differences by %.1e, "
@@ -92,7 +93,7 @@ static bool plot(const struct options *options, const struct training *training,
     return true;
 }
 
-static int sample(prnn_context *ctx, const prnn_cell *cell, const struct model *model,
+static int sample(const struct machine *machine, const prnn_cell *cell, const struct model *model,
                   const struct options *options)
 {
     struct model *decoder;
@@ -102,7 +103,7 @@ static int sample(prnn_context *ctx, const prnn_cell *cell, const struct model *
                                       .layers = options->layers,
                                       .decode = true,
                                       .storage = PRNN_F32};
-    prnn_status st = model_create(&decoder, ctx, cell, &shape);
+    prnn_status st = model_create(&decoder, machine, cell, &shape);
     if (st < 0)
         return fail(st);
     printf("\n-- %d characters from the model, by prnn_step():\n", options->sample);
@@ -112,7 +113,7 @@ static int sample(prnn_context *ctx, const prnn_cell *cell, const struct model *
 }
 
 /* Everything after the cell is loaded. */
-static int work(prnn_context *ctx, const prnn_cell *cell, const struct corpus *corpus,
+static int work(const struct machine *machine, const prnn_cell *cell, const struct corpus *corpus,
                 const struct options *options)
 {
     int code;
@@ -125,7 +126,7 @@ static int work(prnn_context *ctx, const prnn_cell *cell, const struct corpus *c
                                       .layers = options->layers,
                                       .storage = PRNN_F32};
     struct model *model;
-    if ((st = model_create(&model, ctx, cell, &shape)) < 0)
+    if ((st = model_create(&model, machine, cell, &shape)) < 0)
         return fail(st);
     printf("model      %d layers of %d channels, %zu parameters\n", options->layers,
            options->channels, model_param_count(model));
@@ -136,10 +137,10 @@ static int work(prnn_context *ctx, const prnn_cell *cell, const struct corpus *c
     }
     if (options->load && !safetensors_load(options->load, model))
         goto end;
-    if ((code = check_gradients(ctx, cell, options)))
+    if ((code = check_gradients(machine, cell, options)))
         goto end;
     fflush(stdout);
-    if ((st = train_run(&training, model, &corpus->training, options)) < 0 ||
+    if ((st = train_run(&training, machine, model, &corpus->training, options)) < 0 ||
         (st = train_evaluate(model, &corpus->validation, &bits)) < 0) {
         code = fail(st);
         goto end;
@@ -154,11 +155,51 @@ static int work(prnn_context *ctx, const prnn_cell *cell, const struct corpus *c
         goto end;
     if (options->save && !safetensors_save(options->save, model))
         goto end;
-    code = options->sample ? sample(ctx, cell, model, options) : 0;
+    code = options->sample ? sample(machine, cell, model, options) : 0;
 end:
     free(training.losses);
     model_free(model);
     return code;
+}
+
+/* What runs the dense parts. NULL in machine->accelerator without a device; PRNN_E_BACKEND where
+ * the context has one and a part is missing, with the words in accelerator->fault. */
+static prnn_status accelerator_open(struct machine *machine, struct accelerator *accelerator,
+                                    const struct options *options)
+{
+    const char *device = prnn_context_device(machine->ctx);
+    machine->accelerator = NULL;
+    if (!strcmp(options->dense, "stand-in")) {
+        accelerator_stand_in(accelerator);
+        machine->accelerator = accelerator;
+    } else if (strcmp(device, "cpu") != 0) {
+        if (!accelerator_cuda(accelerator, device))
+            return PRNN_E_BACKEND;
+        machine->accelerator = accelerator;
+    }
+    return PRNN_OK;
+}
+
+/* The device that was asked for, or the CPU and why. */
+static prnn_status machine_open(struct machine *machine, struct accelerator *accelerator,
+                                const struct options *options)
+{
+    const char *why = NULL;
+    prnn_status st = prnn_context_create(&machine->ctx, options->device);
+    if (st == PRNN_E_BACKEND || st == PRNN_E_UNSUPPORTED) {
+        why = prnn_last_error();
+    } else if (st < 0) {
+        return st;
+    } else if ((st = accelerator_open(machine, accelerator, options)) < 0) {
+        prnn_context_free(machine->ctx);
+        machine->ctx = NULL;
+        why = accelerator->fault;
+    } else {
+        return st;
+    }
+    fprintf(stderr, "charlm: %s cannot be used: %s; running on the CPU\n", options->device, why);
+    machine->accelerator = NULL;
+    return prnn_context_create(&machine->ctx, "cpu");
 }
 
 int main(int argc, char **argv)
@@ -167,7 +208,8 @@ int main(int argc, char **argv)
     prnn_status st;
     struct options options;
     struct corpus corpus = {.files = 0};
-    prnn_context *ctx = NULL;
+    struct accelerator accelerator = {.self = NULL};
+    struct machine machine = {.ctx = NULL};
     prnn_cell *cell = NULL;
     if (!options_read(&options, argc, argv))
         return EXIT_USAGE;
@@ -175,22 +217,24 @@ int main(int argc, char **argv)
         options_help();
         return 0;
     }
-    dense_start();
-    if ((st = prnn_context_create(&ctx, options.device)) < 0) {
+    dense_host_start();
+    if ((st = machine_open(&machine, &accelerator, &options)) < 0) {
         code = fail(st);
         goto end;
     }
-    if ((st = prnn_cell_load(&cell, ctx, options.cell, NULL)) < 0) {
+    if ((st = prnn_cell_load(&cell, machine.ctx, options.cell, NULL)) < 0) {
         fputs(prnn_last_diagnostics(), stderr);
         code = st == PRNN_E_CELL ? EXIT_CELL : fail(st);
         goto end;
     }
-    printf("cell       %s on %s\n", options.cell, prnn_context_describe(ctx));
+    printf("cell       %s on %s\n", options.cell, prnn_context_describe(machine.ctx));
     if (text_load(&corpus, &options))
-        code = work(ctx, cell, &corpus, &options);
+        code = work(&machine, cell, &corpus, &options);
 end:
     corpus_free(&corpus);
     prnn_cell_free(cell);
-    prnn_context_free(ctx);
+    if (machine.accelerator)
+        machine.accelerator->close(machine.accelerator);
+    prnn_context_free(machine.ctx);
     return code;
 }

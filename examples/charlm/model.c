@@ -3,8 +3,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "dense_device.h"
+#include "random.h"
 #include "recurrence.h"
 #include "text.h"
 
@@ -15,32 +16,29 @@ struct model {
     struct model_shape shape;
     struct recurrence_layout layout;
     const struct dense *dense;
+    struct dense device; /* where 'dense' points with an accelerator */
     prnn_plan *plan;
-    struct shared_memory workspace;
+    void *workspace;
     struct recurrence *layers[MAX_LAYERS];
-    void *params, *grads;
+    struct memory *params, *grads;
     size_t param_count, group_count;
     struct model_group *groups;
     size_t embedding, weight[MAX_LAYERS], bias[MAX_LAYERS], cell[MAX_LAYERS], readout, offset;
-    void *x[MAX_LAYERS + 1]; /* [rows, width] */
-    void *dx;                /* [rows, width] */
-    void *logits;            /* [rows, SYMBOLS] */
-    void *table, *dtable;    /* [SYMBOLS, columns]: embedding times the first projection */
+    struct memory *symbols, *targets; /* [rows], one byte each */
+    struct memory *x[MAX_LAYERS + 1]; /* [rows, width] */
+    struct memory *dx;                /* [rows, width] */
+    struct memory *logits;            /* [rows, SYMBOLS] */
+    struct memory *table, *dtable;    /* [SYMBOLS, columns]: embedding times the first projection */
 };
 
-static void *element(const struct model *model, void *array, size_t index)
+static struct memory *param(const struct model *model, size_t offset)
 {
-    return (char *)array + index * model->dense->size;
+    return memory_at(model->dense, model->params, offset);
 }
 
-static void *param(const struct model *model, size_t offset)
+static struct memory *grad(const struct model *model, size_t offset)
 {
-    return element(model, model->params, offset);
-}
-
-static void *grad(const struct model *model, size_t offset)
-{
-    return element(model, model->grads, offset);
+    return memory_at(model->dense, model->grads, offset);
 }
 
 static int row_count(const struct model *model)
@@ -54,8 +52,12 @@ static size_t add_group(struct model *model, const char *name, int layer, int ro
                         bool decays)
 {
     struct model_group *group = &model->groups[model->group_count++];
-    *group = (struct model_group){
-        .offset = model->param_count, .rows = rows, .columns = columns, .decays = decays};
+    *group = (struct model_group){.offset = model->param_count,
+                                  .rows = rows,
+                                  .columns = columns,
+                                  .decays = decays,
+                                  .lo = -INFINITY,
+                                  .hi = INFINITY};
     if (layer < 0)
         snprintf(group->name, sizeof group->name, "%s", name);
     else
@@ -82,6 +84,10 @@ static bool add_groups(struct model *model)
             snprintf(name, sizeof name, "cell.%s", value->name);
             add_group(model, name, l, (int)value->count,
                       value->is_shared ? 1 : model->layout.channels, false);
+            if (value->has_range) {
+                model->groups[model->group_count - 1].lo = value->lo;
+                model->groups[model->group_count - 1].hi = value->hi;
+            }
         }
     }
     model->readout = add_group(model, "readout.weight", -1, width, SYMBOLS, true);
@@ -89,25 +95,50 @@ static bool add_groups(struct model *model)
     return true;
 }
 
-static void *zeros(const struct model *model, size_t count)
+static prnn_status buffers_alloc(struct model *model)
 {
-    return calloc(count ? count : 1, model->dense->size);
+    prnn_status st = PRNN_OK;
+    const size_t size = model->dense->size;
+    const size_t rows = (size_t)row_count(model), columns = (size_t)model->layout.columns;
+    const size_t activations = rows * (size_t)model->shape.width * size;
+    const size_t table = SYMBOLS * columns * size, params = model->param_count * size;
+    const bool has_backward = !model->shape.decode;
+    const struct {
+        struct memory **out;
+        size_t size;
+    } wanted[] = {
+        {&model->symbols, rows},
+        {&model->targets, rows},
+        {&model->params, params},
+        {&model->logits, rows * SYMBOLS * size},
+        {&model->table, table},
+        {&model->grads, has_backward ? params : 0},
+        {&model->dtable, has_backward ? table : 0},
+        {&model->dx, has_backward ? activations : 0},
+    };
+    for (size_t i = 0; st >= 0 && i < sizeof wanted / sizeof *wanted; i++)
+        st = prnn_memory_alloc(model->layout.ctx, (void **)wanted[i].out, wanted[i].size);
+    for (int l = 0; st >= 0 && l <= model->shape.layers; l++)
+        st = prnn_memory_alloc(model->layout.ctx, (void **)&model->x[l], activations);
+    /* A cell's parameter may have no gradient: then nothing is written there. */
+    if (st >= 0 && has_backward)
+        model->dense->fill(model->dense, model->grads, 0, model->param_count);
+    return st;
 }
 
-static bool buffers_alloc(struct model *model)
+/* The recurrences read and write the model's own memory where they can. */
+static prnn_status layers_make(struct model *model)
 {
-    const size_t rows = (size_t)row_count(model), columns = (size_t)model->layout.columns;
-    const size_t activations = rows * (size_t)model->shape.width;
-    bool done = (model->params = zeros(model, model->param_count)) != NULL;
-    done = done && (model->logits = zeros(model, rows * SYMBOLS));
-    done = done && (model->table = zeros(model, SYMBOLS * columns));
-    for (int l = 0; l <= model->shape.layers; l++)
-        done = done && (model->x[l] = zeros(model, activations));
-    if (model->shape.decode)
-        return done;
-    done = done && (model->grads = zeros(model, model->param_count));
-    done = done && (model->dtable = zeros(model, SYMBOLS * columns));
-    return done && (model->dx = zeros(model, activations));
+    prnn_status st = PRNN_OK;
+    for (int l = 0; st >= 0 && l < model->shape.layers; l++) {
+        const struct recurrence_place place = {
+            .params = param(model, model->cell[l]),
+            .dparams = model->grads ? grad(model, model->cell[l]) : NULL,
+            .dy = model->dx,
+        };
+        st = recurrence_create(&model->layers[l], &model->layout, model->plan, &place);
+    }
+    return st;
 }
 
 static prnn_status plan_make(struct model *model, prnn_context *ctx, const prnn_cell *cell)
@@ -121,10 +152,22 @@ static prnn_status plan_make(struct model *model, prnn_context *ctx, const prnn_
     problem.backward = !model->shape.decode;
     if ((st = prnn_plan_create(&model->plan, cell, &problem)) < 0)
         return st;
-    return shared_alloc(&model->workspace, ctx, prnn_plan_workspace_size(model->plan));
+    return prnn_memory_alloc(ctx, &model->workspace, prnn_plan_workspace_size(model->plan));
 }
 
-prnn_status model_create(struct model **out, prnn_context *ctx, const prnn_cell *cell,
+static prnn_status dense_make(struct model *model, const struct machine *machine)
+{
+    const bool is_f64 = model->shape.storage == PRNN_F64;
+    const int rows = row_count(model);
+    model->dense = is_f64 ? &dense_host_f64 : &dense_host_f32;
+    if (!machine->accelerator)
+        return PRNN_OK;
+    model->dense = &model->device;
+    return dense_device_create(&model->device, machine->accelerator, machine->ctx, is_f64,
+                               rows > SYMBOLS ? rows : SYMBOLS, SYMBOLS);
+}
+
+prnn_status model_create(struct model **out, const struct machine *machine, const prnn_cell *cell,
                          const struct model_shape *shape)
 {
     prnn_status st;
@@ -133,8 +176,7 @@ prnn_status model_create(struct model **out, prnn_context *ctx, const prnn_cell 
     if (!model)
         return PRNN_E_NOMEM;
     model->shape = *shape;
-    model->dense = shape->storage == PRNN_F64 ? &dense_f64 : &dense_f32;
-    model->layout.size = model->dense->size;
+    model->layout.ctx = machine->ctx;
     model->layout.batch = shape->batch;
     model->layout.seq_len = shape->seq_len;
     model->layout.decode = shape->decode;
@@ -143,16 +185,15 @@ prnn_status model_create(struct model **out, prnn_context *ctx, const prnn_cell 
         fprintf(stderr, "charlm: --layers is %d, needed is 1 to %d\n", shape->layers, MAX_LAYERS);
         goto fail;
     }
-    if ((st = recurrence_layout_make(&model->layout, ctx, cell, shape->width)) < 0)
+    if ((st = dense_make(model, machine)) < 0)
+        goto fail;
+    model->layout.dense = model->dense;
+    if ((st = recurrence_layout_make(&model->layout, machine->ctx, cell, shape->width)) < 0)
         goto fail;
     st = PRNN_E_NOMEM;
-    if (!add_groups(model) || !buffers_alloc(model))
+    if (!add_groups(model) || (st = buffers_alloc(model)) < 0 ||
+        (st = plan_make(model, machine->ctx, cell)) < 0 || (st = layers_make(model)) < 0)
         goto fail;
-    if ((st = plan_make(model, ctx, cell)) < 0)
-        goto fail;
-    for (int l = 0; l < shape->layers; l++)
-        if ((st = recurrence_create(&model->layers[l], &model->layout, model->plan)) < 0)
-            goto fail;
     *out = model;
     return st;
 fail:
@@ -164,46 +205,62 @@ void model_free(struct model *model)
 {
     if (!model)
         return;
+    prnn_context *ctx = model->layout.ctx;
     for (int l = 0; l < MAX_LAYERS; l++)
         recurrence_free(model->layers[l], &model->layout);
-    if (model->layout.ctx)
-        shared_free(&model->workspace, model->layout.ctx);
+    prnn_memory_free(ctx, model->workspace);
     prnn_plan_free(model->plan);
     for (int l = 0; l <= MAX_LAYERS; l++)
-        free(model->x[l]);
-    void *all[] = {model->params, model->grads, model->groups, model->dx,
-                   model->logits, model->table, model->dtable};
+        prnn_memory_free(ctx, model->x[l]);
+    struct memory *all[] = {model->symbols, model->targets, model->params, model->grads,
+                            model->dx,      model->logits,  model->table,  model->dtable};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        free(all[i]);
+        prnn_memory_free(ctx, all[i]);
+    dense_device_free(&model->device);
+    free(model->groups);
     free(model);
 }
 
 /* ----------------------------------------------------------------------------------- parameters */
 
+static void *host_at(const struct model *model, void *host, size_t index)
+{
+    return (char *)host + index * model->dense->size;
+}
+
+static void normal_fill(const struct model *model, void *host, double deviation, size_t count,
+                        struct random *random)
+{
+    for (size_t i = 0; i < count; i++) {
+        const double value = deviation * random_normal(random);
+        if (model->shape.storage == PRNN_F64)
+            ((double *)host)[i] = value;
+        else
+            ((float *)host)[i] = (float)value;
+    }
+}
+
 prnn_status model_init(struct model *model, uint64_t seed)
 {
     prnn_status st = PRNN_OK;
     struct random random = {seed};
-    const struct dense *dense = model->dense;
     const size_t width = (size_t)model->shape.width, columns = (size_t)model->layout.columns;
     const double deviation = 1.0 / sqrt((double)width);
-    dense->fill_normal(param(model, model->embedding), 0.5, SYMBOLS * width, &random);
+    void *host = calloc(model->param_count, model->dense->size); /* biases stay 0 */
+    if (!host)
+        return PRNN_E_NOMEM;
+    normal_fill(model, host_at(model, host, model->embedding), 0.5, SYMBOLS * width, &random);
     for (int l = 0; st >= 0 && l < model->shape.layers; l++) {
-        dense->fill_normal(param(model, model->weight[l]), deviation, width * columns, &random);
-        dense->fill(param(model, model->bias[l]), 0.0, columns);
+        normal_fill(model, host_at(model, host, model->weight[l]), deviation, width * columns,
+                    &random);
         st = recurrence_params_init(&model->layout, seed + (uint64_t)l,
-                                    param(model, model->cell[l]));
+                                    host_at(model, host, model->cell[l]));
     }
-    dense->fill_normal(param(model, model->readout), 0.5 * deviation, width * SYMBOLS, &random);
-    dense->fill(param(model, model->offset), 0.0, SYMBOLS);
-    return st;
-}
-
-prnn_status model_clip(struct model *model)
-{
-    prnn_status st = PRNN_OK;
-    for (int l = 0; st >= 0 && l < model->shape.layers; l++)
-        st = recurrence_params_clip(&model->layout, param(model, model->cell[l]));
+    normal_fill(model, host_at(model, host, model->readout), 0.5 * deviation, width * SYMBOLS,
+                &random);
+    if (st >= 0)
+        st = model_upload(model, model->params, host, model->param_count);
+    free(host);
     return st;
 }
 
@@ -214,7 +271,19 @@ const struct model_shape *model_shape_of(const struct model *model)
 
 void model_copy(struct model *to, const struct model *from)
 {
-    memcpy(to->params, from->params, from->param_count * from->dense->size);
+    to->dense->copy(to->dense, to->params, from->params, from->param_count);
+}
+
+prnn_status model_download(const struct model *model, void *host, const struct memory *from,
+                           size_t count)
+{
+    return prnn_memory_download(model->layout.ctx, host, from, count * model->dense->size, NULL);
+}
+
+prnn_status model_upload(const struct model *model, struct memory *to, const void *host,
+                         size_t count)
+{
+    return prnn_memory_upload(model->layout.ctx, to, host, count * model->dense->size, NULL);
 }
 
 size_t model_param_count(const struct model *model)
@@ -222,12 +291,12 @@ size_t model_param_count(const struct model *model)
     return model->param_count;
 }
 
-void *model_params(struct model *model)
+struct memory *model_params(const struct model *model)
 {
     return model->params;
 }
 
-const void *model_grads(const struct model *model)
+const struct memory *model_grads(const struct model *model)
 {
     return model->grads;
 }
@@ -250,75 +319,90 @@ const char *model_plan_describe(const struct model *model)
 
 /* ------------------------------------------------------------------------------------- running */
 
-prnn_status model_forget(struct model *model)
+void model_forget(struct model *model)
 {
-    prnn_status st = PRNN_OK;
-    for (int l = 0; st >= 0 && l < model->shape.layers; l++)
-        st = recurrence_forget(model->layers[l], &model->layout);
-    return st;
+    for (int l = 0; l < model->shape.layers; l++)
+        recurrence_forget(model->layers[l], &model->layout);
 }
 
-prnn_status model_carry(struct model *model)
+void model_carry(struct model *model)
 {
-    prnn_status st = PRNN_OK;
-    for (int l = 0; st >= 0 && l < model->shape.layers; l++)
-        st = recurrence_carry(model->layers[l], &model->layout);
-    return st;
+    for (int l = 0; l < model->shape.layers; l++)
+        recurrence_carry(model->layers[l], &model->layout);
 }
 
 void model_prepare(struct model *model)
 {
     const struct dense *dense = model->dense;
     const int columns = model->layout.columns;
-    dense->fill_rows(model->table, param(model, model->bias[0]), SYMBOLS, columns);
+    dense->fill_rows(dense, model->table, param(model, model->bias[0]), SYMBOLS, columns);
     dense->multiply(
+        dense,
         &(struct product){
             .rows = SYMBOLS, .columns = columns, .inner = model->shape.width, .accumulate = true},
         param(model, model->embedding), param(model, model->weight[0]), model->table);
 }
 
-static prnn_status forward(struct model *model, const unsigned char *symbols)
+static prnn_status bytes_upload(struct model *model, struct memory *to, const unsigned char *bytes)
+{
+    return prnn_memory_upload(model->layout.ctx, to, bytes, (size_t)row_count(model), NULL);
+}
+
+/* Kernels and products report late: whether all went well is asked once, at the end. */
+static prnn_status fault_check(const struct model *model, prnn_status st)
+{
+    const char *fault = st < 0 ? NULL : model->dense->fault(model->dense);
+    if (!fault)
+        return st;
+    fprintf(stderr, "charlm: %s\n", fault);
+    return PRNN_E_BACKEND;
+}
+
+static prnn_status forward(struct model *model)
 {
     prnn_status st;
     const struct dense *dense = model->dense;
     const int rows = row_count(model), width = model->shape.width, columns = model->layout.columns;
     const int layers = model->shape.layers;
-    dense->gather(model->x[0], param(model, model->embedding), symbols, rows, width);
+    dense->gather(dense, model->x[0], param(model, model->embedding), model->symbols, rows, width);
     for (int l = 0; l < layers; l++) {
         struct recurrence *layer = model->layers[l];
         if (l == 0) {
-            dense->gather(layer->u.host, model->table, symbols, rows, columns);
+            dense->gather(dense, layer->u, model->table, model->symbols, rows, columns);
         } else {
-            dense->fill_rows(layer->u.host, param(model, model->bias[l]), rows, columns);
+            dense->fill_rows(dense, layer->u, param(model, model->bias[l]), rows, columns);
             dense->multiply(
+                dense,
                 &(struct product){
                     .rows = rows, .columns = columns, .inner = width, .accumulate = true},
-                model->x[l], param(model, model->weight[l]), layer->u.host);
+                model->x[l], param(model, model->weight[l]), layer->u);
         }
-        memcpy(layer->params.host, param(model, model->cell[l]), layer->params.size);
-        if ((st = recurrence_forward(layer, &model->layout, model->plan, model->workspace.place)) <
-            0)
+        if ((st = recurrence_forward(layer, &model->layout, model->plan, model->workspace)) < 0)
             return st;
-        dense->add(model->x[l + 1], model->x[l], layer->y.host, (size_t)rows * (size_t)width);
+        dense->add(dense, model->x[l + 1], model->x[l], layer->y, (size_t)rows * (size_t)width);
     }
-    dense->fill_rows(model->logits, param(model, model->offset), rows, SYMBOLS);
+    dense->fill_rows(dense, model->logits, param(model, model->offset), rows, SYMBOLS);
     dense->multiply(
+        dense,
         &(struct product){.rows = rows, .columns = SYMBOLS, .inner = width, .accumulate = true},
         model->x[layers], param(model, model->readout), model->logits);
     return PRNN_OK;
 }
 
 /* Of a projection: gradients of weight and bias, and what flows on into dx. */
-static void projection_backward(struct model *model, const void *x, const void *du, size_t weight,
-                                size_t bias, int rows, int columns, void *dx, bool accumulate)
+static void projection_backward(struct model *model, const struct memory *x,
+                                const struct memory *du, size_t weight, size_t bias, int rows,
+                                int columns, struct memory *dx, bool accumulate)
 {
     const struct dense *dense = model->dense;
     const int width = model->shape.width;
     dense->multiply(
+        dense,
         &(struct product){.rows = width, .columns = columns, .inner = rows, .transpose_a = true}, x,
         du, grad(model, weight));
-    dense->sum_rows(grad(model, bias), du, rows, columns);
-    dense->multiply(&(struct product){.rows = rows,
+    dense->sum_rows(dense, grad(model, bias), du, rows, columns);
+    dense->multiply(dense,
+                    &(struct product){.rows = rows,
                                       .columns = width,
                                       .inner = columns,
                                       .transpose_b = true,
@@ -326,7 +410,9 @@ static void projection_backward(struct model *model, const void *x, const void *
                     du, param(model, weight), dx);
 }
 
-static prnn_status backward(struct model *model, const unsigned char *symbols)
+/* dx is the gradient of a layer's output and, through the residual, of its input: the projection
+ * adds to it after the recurrence has read it. */
+static prnn_status backward(struct model *model)
 {
     prnn_status st;
     const struct dense *dense = model->dense;
@@ -336,20 +422,19 @@ static prnn_status backward(struct model *model, const unsigned char *symbols)
                         SYMBOLS, model->dx, false);
     for (int l = layers - 1; l >= 0; l--) {
         struct recurrence *layer = model->layers[l];
-        memcpy(layer->dy.host, model->dx, layer->dy.size);
-        if ((st = recurrence_backward(layer, &model->layout, model->plan, model->workspace.place)) <
-            0)
+        if ((st = recurrence_backward(layer, model->plan, model->workspace)) < 0)
             return st;
-        memcpy(grad(model, model->cell[l]), layer->dparams.host, layer->dparams.size);
         if (l > 0)
-            projection_backward(model, model->x[l], layer->du.host, model->weight[l],
-                                model->bias[l], rows, columns, model->dx, true);
+            projection_backward(model, model->x[l], layer->du, model->weight[l], model->bias[l],
+                                rows, columns, model->dx, true);
     }
-    dense->fill(model->dtable, 0.0, (size_t)SYMBOLS * (size_t)columns);
-    dense->scatter(model->dtable, model->layers[0]->du.host, symbols, rows, columns);
+    dense->fill(dense, model->dtable, 0.0, (size_t)SYMBOLS * (size_t)columns);
+    dense->scatter(dense, model->dtable, model->layers[0]->du, model->symbols, rows, columns,
+                   SYMBOLS);
     projection_backward(model, param(model, model->embedding), model->dtable, model->weight[0],
                         model->bias[0], SYMBOLS, columns, grad(model, model->embedding), false);
-    dense->scatter(grad(model, model->embedding), model->dx, symbols, rows, width);
+    dense->scatter(dense, grad(model, model->embedding), model->dx, model->symbols, rows, width,
+                   SYMBOLS);
     return PRNN_OK;
 }
 
@@ -357,15 +442,24 @@ prnn_status model_loss(struct model *model, const unsigned char *symbols,
                        const unsigned char *targets, bool want_gradient, double *loss)
 {
     prnn_status st;
-    model_prepare(model);
-    if ((st = forward(model, symbols)) < 0)
+    if ((st = bytes_upload(model, model->symbols, symbols)) < 0 ||
+        (st = bytes_upload(model, model->targets, targets)) < 0)
         return st;
-    *loss = model->dense->loss(model->logits, targets, row_count(model), SYMBOLS, want_gradient);
-    return want_gradient ? backward(model, symbols) : st;
+    model_prepare(model);
+    if ((st = forward(model)) < 0)
+        return st;
+    *loss = model->dense->loss(model->dense, model->logits, model->targets, row_count(model),
+                               SYMBOLS, want_gradient);
+    if (want_gradient)
+        st = backward(model);
+    return fault_check(model, st);
 }
 
-prnn_status model_step(struct model *model, const unsigned char *symbols, const void **logits)
+prnn_status model_step(struct model *model, const unsigned char *symbols, float *logits)
 {
-    *logits = model->logits;
-    return forward(model, symbols);
+    prnn_status st;
+    if ((st = bytes_upload(model, model->symbols, symbols)) < 0 || (st = forward(model)) < 0 ||
+        (st = fault_check(model, st)) < 0)
+        return st;
+    return model_download(model, logits, model->logits, (size_t)row_count(model) * SYMBOLS);
 }

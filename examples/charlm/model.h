@@ -9,15 +9,22 @@
  * The cell needs one output; its elements times the channels are the width. Inputs that have a
  * range or no gradient are not projected: they hold 1, brought into the range.
  *
- * The dense parts run on the CPU. On a device the recurrence alone runs there, and what it reads
- * and writes is copied.
+ * Everything lies in memory of the context's device and stays there: parameters, activations,
+ * gradients. A step copies the symbols to it and the loss from it.
  */
 #ifndef CHARLM_MODEL_H
 #define CHARLM_MODEL_H
 
 #include <pararnnc/pararnnc.h>
 
+#include "accelerator.h"
 #include "dense.h"
+
+/** Where a model runs. */
+struct machine {
+    prnn_context *ctx;
+    struct accelerator *accelerator; /* NULL: the dense parts run on the CPU's cores */
+};
 
 struct model_shape {
     int batch, seq_len, width, layers;
@@ -30,35 +37,38 @@ struct model_group {
     char name[96];
     size_t offset;
     int rows, columns;
-    bool decays;         /* AdamW's weight decay is for it */
-    const char *clipped; /* name of a cell's parameter that has a range, or NULL */
+    bool decays;   /* AdamW's weight decay is for it */
+    double lo, hi; /* what a cell's parameter promises; infinite without a range */
 };
 
 struct model;
 
-prnn_status model_create(struct model **out, prnn_context *ctx, const prnn_cell *cell,
+prnn_status model_create(struct model **out, const struct machine *machine, const prnn_cell *cell,
                          const struct model_shape *shape);
 void model_free(struct model *model); /* NULL is fine */
 
 /** Random values; those of the cell as prnn_params_init() makes them. */
 prnn_status model_init(struct model *model, uint64_t seed);
-/** Bring the cell's parameters back into their ranges, after an update. */
-prnn_status model_clip(struct model *model);
 
 const struct model_shape *model_shape_of(const struct model *model);
-/** The parameters of another model of the same cell, width, layers and storage. */
+/** The parameters of another model of the same machine, cell, width, layers and storage. */
 void model_copy(struct model *to, const struct model *from);
 size_t model_param_count(const struct model *model);
-void *model_params(struct model *model); /* of the type of the storage; may be changed */
-const void *model_grads(const struct model *model);
+/** Parameters and gradients, where the model runs; copies from and to ordinary memory. */
+struct memory *model_params(const struct model *model);
+const struct memory *model_grads(const struct model *model);
+prnn_status model_download(const struct model *model, void *host, const struct memory *from,
+                           size_t count);
+prnn_status model_upload(const struct model *model, struct memory *to, const void *host,
+                         size_t count);
 const struct model_group *model_groups(const struct model *model, size_t *count);
 const struct dense *model_dense(const struct model *model);
 const char *model_plan_describe(const struct model *model);
 
 /** The states before the next call: those of the cell's beginning. */
-prnn_status model_forget(struct model *model);
+void model_forget(struct model *model);
 /** The states after the last call become those before the next. */
-prnn_status model_carry(struct model *model);
+void model_carry(struct model *model);
 
 /**
  * Mean loss in nats over [batch, seq_len] symbols and the symbols that follow them. With
@@ -66,8 +76,8 @@ prnn_status model_carry(struct model *model);
  */
 prnn_status model_loss(struct model *model, const unsigned char *symbols,
                        const unsigned char *targets, bool want_gradient, double *loss);
-/** One step of every sequence; *logits [batch, symbols] until the next call. Carries the states. */
-prnn_status model_step(struct model *model, const unsigned char *symbols, const void **logits);
+/** One step of every sequence of an f32 model; logits [batch, symbols]. Carries the states. */
+prnn_status model_step(struct model *model, const unsigned char *symbols, float *logits);
 /** To be called after the parameters of a 'decode' model have changed. */
 void model_prepare(struct model *model);
 

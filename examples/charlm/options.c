@@ -21,7 +21,9 @@ static const struct option {
     {"--text", TEXT, offsetof(struct options, text), 0, 0, "FILE",
      "text to learn (the headers in /usr/include, 3 MB)"},
     {"--device", TEXT, offsetof(struct options, device), 0, 0, "NAME",
-     "auto, cpu, cuda:0, ...; the recurrence runs there (auto)"},
+     "auto, cpu, cuda:0, ...; without such a device the CPU (auto)"},
+    {"--dense", TEXT, offsetof(struct options, dense), 0, 0, "NAME",
+     "auto, or stand-in: a device's kernels, on the CPU (auto)"},
     {"--steps", NUMBER, offsetof(struct options, steps), 0, 1e8, "N", "updates (1200)"},
     {"--seconds", NUMBER, offsetof(struct options, seconds), 1, 1e6, "N",
      "stop updating after that time, if it comes first (65)"},
@@ -74,10 +76,22 @@ static bool value_set(const struct option *option, struct options *out, const ch
     return true;
 }
 
+static bool dense_check(const struct options *given)
+{
+    if (!strcmp(given->dense, "auto"))
+        return true;
+    if (!strcmp(given->dense, "stand-in") && !strcmp(given->device, "cpu"))
+        return true;
+    fprintf(stderr, "charlm: --dense is '%s', needed is auto, or stand-in with --device cpu\n",
+            given->dense);
+    return false;
+}
+
 bool options_read(struct options *out, int argc, char **argv)
 {
     *out = (struct options){.cell = "cells/paragru.cell",
                             .device = "auto",
+                            .dense = "auto",
                             .plot = "out/loss.svg",
                             .steps = 1200,
                             .seconds = 65,
@@ -105,7 +119,7 @@ bool options_read(struct options *out, int argc, char **argv)
         if (!value_set(option, out, argv[++i]))
             return false;
     }
-    return true;
+    return dense_check(out);
 }
 
 void options_help(void)

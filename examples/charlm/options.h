@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct options {
-    const char *cell, *text, *device, *save, *load, *plot;
+    const char *cell, *text, *device, *dense, *save, *load, *plot;
     int steps, seconds, batch, seq_len, channels, layers, sample;
     double rate;
     uint64_t seed;

@@ -7,17 +7,7 @@
 
 #include <pararnnc/pararnnc.h>
 
-/** What the program and the plan share: 'host' for the program, 'place' for the plan. On the CPU
- * both are the same memory. */
-struct shared_memory {
-    void *host, *place;
-    size_t size;
-};
-
-prnn_status shared_alloc(struct shared_memory *out, prnn_context *ctx, size_t size);
-void shared_free(struct shared_memory *memory, prnn_context *ctx);
-prnn_status shared_upload(const struct shared_memory *memory, prnn_context *ctx);
-prnn_status shared_download(const struct shared_memory *memory, prnn_context *ctx);
+#include "dense.h"
 
 enum { RECURRENCE_MAX = 64 }; /* declared names of one role */
 
@@ -25,7 +15,7 @@ enum { RECURRENCE_MAX = 64 }; /* declared names of one role */
 struct recurrence_layout {
     prnn_context *ctx;
     const prnn_cell *cell;
-    size_t size; /* of an element */
+    const struct dense *dense;
     int batch, seq_len, channels;
     bool decode;
     int columns;        /* of all projected inputs */
@@ -41,35 +31,38 @@ struct recurrence_layout {
 prnn_status recurrence_layout_make(struct recurrence_layout *out, prnn_context *ctx,
                                    const prnn_cell *cell, int width);
 
+/** What the caller owns and a layer reads and writes. */
+struct recurrence_place {
+    struct memory *params, *dparams; /* [param_count] */
+    struct memory *dy;               /* [batch, seq_len, width]; read only */
+};
+
 struct recurrence {
-    struct shared_memory u, du;           /* [batch, seq_len, columns] */
-    struct shared_memory y, dy;           /* [batch, seq_len, width] */
-    struct shared_memory params, dparams; /* [param_count] */
-    struct shared_memory constants;       /* inputs that are not projected */
-    struct shared_memory trajectory[RECURRENCE_MAX], h0[RECURRENCE_MAX], hT[RECURRENCE_MAX];
+    struct memory *u, *du;    /* [batch, seq_len, columns] */
+    struct memory *y;         /* [batch, seq_len, width] */
+    struct memory *constants; /* inputs that are not projected */
+    struct memory *trajectory[RECURRENCE_MAX], *h0[RECURRENCE_MAX], *hT[RECURRENCE_MAX];
     prnn_tensor args[PRNN_MAX_ARGS], grads[PRNN_MAX_ARGS];
 };
 
 prnn_status recurrence_create(struct recurrence **out, const struct recurrence_layout *layout,
-                              const prnn_plan *plan);
+                              const prnn_plan *plan, const struct recurrence_place *place);
 void recurrence_free(struct recurrence *recurrence, const struct recurrence_layout *layout);
 
-/** 'seed' is for parameters without a declared 'init' as well: see prnn_params_init(). */
+/** Values in ordinary memory. 'seed' is for parameters without a declared 'init' as well: see
+ * prnn_params_init(). */
 prnn_status recurrence_params_init(const struct recurrence_layout *layout, uint64_t seed,
                                    void *params);
-prnn_status recurrence_params_clip(const struct recurrence_layout *layout, void *params);
 
-prnn_status recurrence_forget(struct recurrence *recurrence,
-                              const struct recurrence_layout *layout);
-prnn_status recurrence_carry(struct recurrence *recurrence, const struct recurrence_layout *layout);
+void recurrence_forget(struct recurrence *recurrence, const struct recurrence_layout *layout);
+void recurrence_carry(struct recurrence *recurrence, const struct recurrence_layout *layout);
 
 /** u and params to y. */
 prnn_status recurrence_forward(struct recurrence *recurrence,
                                const struct recurrence_layout *layout, const prnn_plan *plan,
                                void *workspace);
 /** dy to du and dparams. */
-prnn_status recurrence_backward(struct recurrence *recurrence,
-                                const struct recurrence_layout *layout, const prnn_plan *plan,
+prnn_status recurrence_backward(struct recurrence *recurrence, const prnn_plan *plan,
                                 void *workspace);
 
 #endif

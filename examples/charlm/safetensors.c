@@ -8,15 +8,29 @@
 
 enum { HEADER_LIMIT = 1 << 20, NAME_SIZE = 128 };
 
+/* The parameters in ordinary memory, to be freed; NULL: errno says why. */
+static float *values_download(const struct model *model)
+{
+    const size_t count = model_param_count(model);
+    float *values = malloc(count * sizeof *values);
+    if (values && model_download(model, values, model_params(model), count) < 0) {
+        errno = EIO;
+        free(values);
+        return NULL;
+    }
+    return values;
+}
+
 /* -------------------------------------------------------------------------------------- writing */
 
-bool safetensors_save(const char *path, struct model *model)
+bool safetensors_save(const char *path, const struct model *model)
 {
     size_t count, length = 0;
     const struct model_group *groups = model_groups(model, &count);
     char *header = malloc(HEADER_LIMIT);
+    float *values = values_download(model);
     FILE *file = fopen(path, "wb");
-    bool done = header && file;
+    bool done = header && values && file;
     for (size_t g = 0; done && g < count; g++) {
         const size_t begin = groups[g].offset * sizeof(float);
         const size_t size = (size_t)groups[g].rows * (size_t)groups[g].columns * sizeof(float);
@@ -35,7 +49,7 @@ bool safetensors_save(const char *path, struct model *model)
             prefix[i] = (unsigned char)((uint64_t)length >> (8 * i));
         const size_t params = model_param_count(model);
         done = fwrite(prefix, 1, 8, file) == 8 && fwrite(header, 1, length, file) == length &&
-               fwrite(model_params(model), sizeof(float), params, file) == params;
+               fwrite(values, sizeof(float), params, file) == params;
     }
     if (file && fclose(file))
         done = false;
@@ -200,9 +214,10 @@ bool safetensors_load(const char *path, struct model *model)
     uint64_t length = 0;
     char *header = NULL;
     struct tensor *tensors = calloc(MOST, sizeof *tensors);
+    float *values = values_download(model);
     FILE *file = fopen(path, "rb");
     bool done = false;
-    if (!file || !tensors) {
+    if (!file || !tensors || !values) {
         fprintf(stderr, "charlm: cannot read '%s': %s\n", path, strerror(errno));
         goto end;
     }
@@ -219,12 +234,16 @@ bool safetensors_load(const char *path, struct model *model)
     const struct model_group *groups = model_groups(model, &count);
     done = true;
     for (size_t g = 0; done && g < count; g++)
-        done = group_load(file, 8 + (long)length, tensors, tensor_count, &groups[g],
-                          model_params(model), path);
+        done = group_load(file, 8 + (long)length, tensors, tensor_count, &groups[g], values, path);
+    if (done && model_upload(model, model_params(model), values, model_param_count(model)) < 0) {
+        fprintf(stderr, "charlm: '%s': %s\n", path, prnn_last_error());
+        done = false;
+    }
 end:
     if (file)
         fclose(file);
     free(tensors);
+    free(values);
     free(header);
     return done;
 }

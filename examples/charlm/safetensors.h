@@ -8,7 +8,7 @@
 #include "model.h"
 
 /** The parameters of an f32 model. False: see the message on stderr. */
-bool safetensors_save(const char *path, struct model *model);
+bool safetensors_save(const char *path, const struct model *model);
 /** Every group of the model must be there, F32, with its shape; other tensors are passed over. */
 bool safetensors_load(const char *path, struct model *model);
 

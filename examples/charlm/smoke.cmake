@@ -1,13 +1,13 @@
 # A small model learns a page, is saved, and gives the same text after it is loaded.
 #
-#   cmake -DCHARLM=PROGRAM -DCELL=FILE -DTEXT=FILE -DWORK=FOLDER -P smoke.cmake
+#   cmake -DCHARLM=PROGRAM -DCELL=FILE -DDENSE=NAME -DTEXT=FILE -DWORK=FOLDER -P smoke.cmake
 cmake_minimum_required(VERSION 3.22)
 
 file(REMOVE_RECURSE ${WORK})
 file(MAKE_DIRECTORY ${WORK})
 
 function(charlm out)
-    execute_process(COMMAND ${CHARLM} --cell ${CELL} --text ${TEXT} --device cpu --batch 3
+    execute_process(COMMAND ${CHARLM} --cell ${CELL} --text ${TEXT} --device cpu --dense ${DENSE} --batch 3
                             --seq-len 17 --channels 20 --sample 50 ${ARGN}
                     OUTPUT_VARIABLE text ERROR_VARIABLE err RESULT_VARIABLE code
                     WORKING_DIRECTORY ${WORK})

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "adamw.h"
+#include "random.h"
 
 static const double ln2 = 0.6931471805599453, pi = 3.141592653589793;
 
@@ -103,36 +104,38 @@ static double rate_at(double share, double highest)
     return highest * (lowest + (1 - lowest) * 0.5 * (1 + cos(pi * fall)));
 }
 
-prnn_status train_run(struct training *out, struct model *model, const struct text *text,
-                      const struct options *options)
+prnn_status train_run(struct training *out, const struct machine *machine, struct model *model,
+                      const struct text *text, const struct options *options)
 {
-    prnn_status st = PRNN_E_NOMEM;
-    struct reader reader;
+    prnn_status st;
+    struct reader reader = {.symbols = NULL};
     const size_t steps = (size_t)options->steps;
     const double rows = (double)options->batch * (double)options->seq_len;
-    struct adamw *adamw = adamw_create(model_param_count(model));
+    struct adamw *adamw;
     struct progress progress = {.started = train_now(), .is_terminal = isatty(1)};
     double recent = 0.0, share = 0.0;
     *out = (struct training){.losses = malloc((steps + 1) * sizeof *out->losses)};
-    if (!reader_make(&reader, text, options->batch, options->seq_len) || !adamw || !out->losses)
+    if ((st = adamw_create(&adamw, machine, model)) < 0)
+        return st;
+    st = PRNN_E_NOMEM;
+    if (!reader_make(&reader, text, options->batch, options->seq_len) || !out->losses)
         goto end;
     st = PRNN_E_INVALID;
-    if (!is_long_enough(&reader) || (st = model_forget(model)) < 0)
+    if (!is_long_enough(&reader))
         goto end;
+    st = PRNN_OK;
+    model_forget(model);
     while (out->steps < steps && share < 1) {
         double loss;
         if (!reader_next(&reader)) {
             reader.place = 0;
             reader_next(&reader);
-            if ((st = model_forget(model)) < 0)
-                goto end;
+            model_forget(model);
         }
-        if ((st = model_loss(model, reader.symbols, reader.targets, true, &loss)) < 0 ||
-            (st = model_carry(model)) < 0)
+        if ((st = model_loss(model, reader.symbols, reader.targets, true, &loss)) < 0)
             goto end;
+        model_carry(model);
         adamw_update(adamw, model, rate_at(share, options->rate));
-        if ((st = model_clip(model)) < 0)
-            goto end;
         const double bits = loss / ln2;
         recent = out->steps ? 0.98 * recent + 0.02 * bits : bits;
         out->losses[out->steps++] = (float)bits;
@@ -157,12 +160,13 @@ prnn_status train_evaluate(struct model *model, const struct text *text, double 
     if (!reader_make(&reader, text, shape->batch, shape->seq_len))
         return st;
     st = PRNN_E_INVALID;
-    if (!is_long_enough(&reader) || (st = model_forget(model)) < 0)
+    if (!is_long_enough(&reader))
         goto end;
+    model_forget(model);
     for (; reader_next(&reader); calls++) {
-        if ((st = model_loss(model, reader.symbols, reader.targets, false, &loss)) < 0 ||
-            (st = model_carry(model)) < 0)
+        if ((st = model_loss(model, reader.symbols, reader.targets, false, &loss)) < 0)
             goto end;
+        model_carry(model);
         sum += loss;
     }
     *bits = sum / (double)calls / ln2;
@@ -173,15 +177,14 @@ end:
 
 /* --------------------------------------------------------------------------------------- sample */
 
-static unsigned char draw(const struct model *model, const void *logits, struct random *random)
+static unsigned char draw(const float *logits, struct random *random)
 {
-    const struct dense *dense = model_dense(model);
     const double temperature = 0.7;
     double weights[TEXT_SYMBOLS], sum = 0.0, largest = -INFINITY;
     for (size_t i = 0; i < TEXT_SYMBOLS; i++)
-        largest = fmax(largest, dense->get(logits, i));
+        largest = fmax(largest, (double)logits[i]);
     for (size_t i = 0; i < TEXT_SYMBOLS; i++)
-        sum += weights[i] = exp((dense->get(logits, i) - largest) / temperature);
+        sum += weights[i] = exp(((double)logits[i] - largest) / temperature);
     double point = random_uniform(random) * sum;
     for (unsigned char i = 0; i + 1 < TEXT_SYMBOLS; i++)
         if ((point -= weights[i]) < 0)
@@ -191,18 +194,17 @@ static unsigned char draw(const struct model *model, const void *logits, struct 
 
 prnn_status train_sample(struct model *decoder, const struct model *model, int count, uint64_t seed)
 {
-    prnn_status st;
+    prnn_status st = PRNN_OK;
     struct random random = {seed};
-    const void *logits;
+    float logits[TEXT_SYMBOLS];
     unsigned char symbol = text_symbol('\n');
     model_copy(decoder, model);
     model_prepare(decoder);
-    if ((st = model_forget(decoder)) < 0)
-        return st;
+    model_forget(decoder);
     for (int i = 0; i < count; i++) {
-        if ((st = model_step(decoder, &symbol, &logits)) < 0)
+        if ((st = model_step(decoder, &symbol, logits)) < 0)
             return st;
-        symbol = draw(decoder, logits, &random);
+        symbol = draw(logits, &random);
         putchar(text_byte(symbol));
     }
     putchar('\n');

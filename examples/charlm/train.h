@@ -16,8 +16,8 @@ struct training {
  * Truncated backpropagation: each sequence of the batch reads its own stretch of the text, and the
  * states of one stretch of steps begin the next. The rate rises for a while, then follows a cosine.
  */
-prnn_status train_run(struct training *out, struct model *model, const struct text *text,
-                      const struct options *options);
+prnn_status train_run(struct training *out, const struct machine *machine, struct model *model,
+                      const struct text *text, const struct options *options);
 
 /** Bits per character over a text, in as many stretches as the model has sequences. */
 prnn_status train_evaluate(struct model *model, const struct text *text, double *bits);

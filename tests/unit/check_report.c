@@ -78,7 +78,18 @@ START_TEST(an_unbounded_jacobian_is_null)
 {
     expect(
         report("cell c {\n state h;\n input u;\n param a;\n h' = tanh(a*h + u);\n}\n", report_json),
-        "\"contraction\": {\"proven\": false, \"bound\": null}");
+        "\"contraction\": {\"proven\": false, \"bound\": null, \"reached\": ");
+}
+END_TEST
+
+START_TEST(a_jacobian_above_one_is_shown_with_its_place)
+{
+    const char *text = report("cell c {\n state h;\n input u;\n param a in [-2, 2];\n"
+                              " h' = tanh(a*h + u);\n}\n",
+                              report_text);
+    expect(text, "contraction not proven: bound of |dh'/dh| is 2, in row h'\n"
+                 "             it is 2 at a = ");
+    expect(text, ", h' = 0\n             at most 1 with parameters within 0.5 of their ranges\n");
 }
 END_TEST
 
@@ -159,6 +170,7 @@ int main(void)
     tcase_add_test(tcase, json_says_what_the_compiler_found);
     tcase_add_test(tcase, blocks_come_in_the_order_of_the_solve_and_affine_is_said);
     tcase_add_test(tcase, an_unbounded_jacobian_is_null);
+    tcase_add_test(tcase, a_jacobian_above_one_is_shown_with_its_place);
     tcase_add_test(tcase, formulas_use_the_names_of_the_cell);
     tcase_add_test(tcase, latex_breaks_names_into_letters_and_indices);
     tcase_add_test(tcase, html_is_one_page_and_escapes_what_the_user_wrote);
