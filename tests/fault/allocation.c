@@ -6,6 +6,14 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_SANITISER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_SANITISER 1
+#endif
+#endif
+
 /* glibc's own, under the names that do not get replaced. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -32,6 +40,15 @@ long allocation_disarm(void)
     return atomic_load(&count);
 }
 
+bool allocation_is_replaced(void)
+{
+#ifdef HAS_SANITISER
+    return false;
+#else
+    return true;
+#endif
+}
+
 bool allocation_has_failed(void)
 {
     return atomic_load(&has_failed);
@@ -41,6 +58,8 @@ long allocation_live(void)
 {
     return atomic_load(&live);
 }
+
+#ifndef HAS_SANITISER
 
 static bool is_refused(void)
 {
@@ -110,3 +129,5 @@ void free(void *block)
         atomic_fetch_sub(&live, 1);
     __libc_free(block);
 }
+
+#endif

@@ -11,6 +11,8 @@ enum allocation_mode {
     ALLOCATION_REST /* the n-th and all behind it */
 };
 
+/* False in a program that a sanitiser has given an allocator of its own. */
+bool allocation_is_replaced(void);
 /* From now on the n-th allocation fails (n from 1; 0: none, only count). */
 void allocation_arm(long n, enum allocation_mode mode);
 /* Nothing fails any more; the number of allocations since allocation_arm(). */

@@ -9,6 +9,7 @@
 #include "allocation.h"
 #include "bundle.h"
 #include "cache.h"
+#include "fake_device.h"
 #include "fault_figures.h"
 #include "pipeline.h"
 #include "report.h"
@@ -16,7 +17,7 @@
 
 static char folder[64];
 static struct figure *figures;
-enum { POINTS, ABSORBED, SILENT };
+enum { POINTS, SILENT };
 
 /* What a run of a scenario came to. 'digest' is of its results, the same in every run that ends
  * well. */
@@ -102,8 +103,6 @@ static void point_check(const struct scenario *scenario, struct outcome found,
     ck_assert_msg(found.digest == expected.digest, "'%s', allocation %ld %s: another result",
                   scenario->name, n, how);
     figures[POINTS].reached++;
-    figures[ABSORBED].reached++;
-    figures[ABSORBED].goal = 1;
 }
 
 static void sweep(const struct scenario *scenario)
@@ -382,6 +381,47 @@ START_TEST(reports_end_with_nomem)
 }
 END_TEST
 
+/* On a driver and an NVRTC that allocate little themselves. */
+static struct outcome use_device(void)
+{
+    const prnn_problem problem = small_problem();
+    prnn_context *opened = NULL;
+    prnn_cell *loaded = NULL;
+    prnn_plan *made = NULL;
+    uint64_t digest[3] = {0};
+    struct outcome outcome = {.status = prnn_context_create(&opened, "cuda:0")};
+    if (outcome.status == PRNN_OK)
+        outcome.status =
+            prnn_cell_load_text(&loaded, opened, "gru", small_gru, strlen(small_gru), NULL);
+    if (outcome.status == PRNN_OK)
+        outcome.status = prnn_plan_create(&made, loaded, &problem);
+    if (outcome.status == PRNN_OK)
+        outcome.status = small_solve(made, loaded, &digest[0]);
+    if (outcome.status == PRNN_OK)
+        outcome.status = small_steps(made, loaded, &digest[1]);
+    if (outcome.status == PRNN_OK)
+        outcome.status = small_scan(opened, &digest[2]);
+    if (outcome.status == PRNN_OK)
+        outcome.digest = digest[0] + 3 * digest[1] + 7 * digest[2];
+    prnn_plan_free(made);
+    prnn_cell_free(loaded);
+    prnn_context_free(opened);
+    /* No assertion of Check's in here: it allocates. */
+    if (fake->modules || fake->contexts || fake->depth || fake->misused || fake_nvrtc->programs)
+        outcome.status = PRNN_E_INTERNAL;
+    return outcome;
+}
+
+START_TEST(a_plan_on_a_device_ends_with_nomem)
+{
+    static const struct scenario scenario = {"device", use_device, PRNN_OK, false};
+    fake_device_load();
+    if (_i)
+        ck_assert_int_eq(setenv("PARARNNC_CACHE_DIR", "none", 1), 0);
+    sweep(&scenario);
+}
+END_TEST
+
 START_TEST(the_cache_takes_every_fault_as_a_miss)
 {
     static const struct scenario scenario = {"cache", use_cache, PRNN_OK, false};
@@ -392,10 +432,13 @@ END_TEST
 int main(int argc, char **argv)
 {
     static const char *const names[] = {"allocations failed, n-th alone and n-th on",
-                                        "  of them without a consequence (right answer)",
                                         "calls that allocate nothing", NULL};
     if (argc < 2)
         return 1;
+    if (!allocation_is_replaced()) {
+        printf("skipped: a sanitiser has replaced the allocator\n");
+        return 77;
+    }
     figures = figures_begin(argv[1], names);
     TCase *cases = tcase_create("allocation_faults");
     tcase_add_checked_fixture(cases, setup, teardown);
@@ -407,6 +450,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(cases, forward_backward_and_step_allocate_nothing, 0, 4);
     tcase_add_test(cases, a_scan_ends_with_nomem);
     tcase_add_loop_test(cases, reports_end_with_nomem, 0, 2);
+    tcase_add_loop_test(cases, a_plan_on_a_device_ends_with_nomem, 0, 2);
     tcase_add_test(cases, the_cache_takes_every_fault_as_a_miss);
     Suite *suite = suite_create("allocation_faults");
     suite_add_tcase(suite, cases);
