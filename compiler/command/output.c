@@ -46,6 +46,8 @@ static bool write_all(int fd, const char *bytes, size_t length)
         const ssize_t written = write(fd, bytes, length);
         if (written < 0 && errno == EINTR)
             continue;
+        if (written == 0)
+            errno = ENOSPC;
         if (written <= 0)
             return false;
         bytes += written;
@@ -69,6 +71,10 @@ bool output_file(const char *path, const char *bytes, size_t length)
     /* A device or a FIFO takes the bytes as they are; renaming over it would replace it. */
     struct stat target;
     const bool exists = !stat(path, &target);
+    if (!exists && errno != ENOENT) {
+        output_complain("cannot write '%s': %s", path, strerror(errno));
+        return false;
+    }
     if (exists && S_ISDIR(target.st_mode)) {
         output_complain("cannot write '%s': it is a directory", path);
         return false;
@@ -91,8 +97,11 @@ bool output_file(const char *path, const char *bytes, size_t length)
         output_complain("cannot write '%s': %s", path, strerror(ENAMETOOLONG));
         return false;
     }
-    int fault = 0;
-    const int fd = mkostemp(temporary, O_CLOEXEC);
+    int fault = 0, fd;
+    do {
+        snprintf(temporary + size - 6, 7, "XXXXXX");
+        fd = mkostemp(temporary, O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
         output_complain("cannot write '%s': %s", path, strerror(errno));
         return false;

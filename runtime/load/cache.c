@@ -567,7 +567,9 @@ uint64_t cache_verify(struct cache *cache, uint64_t *checked)
             struct cache_head head;
             size_t size = 0;
             unsigned char *bytes = read_file(cache->dir, name, &size, false);
-            if (!bytes && (errno == ENOENT || errno == ENOMEM))
+            /* What else may go wrong (no memory, no descriptor, a signal) says nothing about it. */
+            if (!bytes && errno != EBADMSG && errno != EPERM && errno != EACCES && errno != ELOOP &&
+                errno != EIO)
                 continue;
             key_of_name(name, key);
             ++*checked;

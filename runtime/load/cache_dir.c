@@ -80,7 +80,10 @@ int cache_dir_open(const char *wanted, char **path, char *reason, size_t reason_
     for (size_t end = strlen(*path); end > 1 && (*path)[end - 1] == '/'; end--)
         (*path)[end - 1] = 0; /* "link/" would be followed in spite of O_NOFOLLOW */
     make_with_parents(*path);
-    int dir = open(*path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int dir;
+    do
+        dir = open(*path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    while (dir < 0 && errno == EINTR);
     if (dir < 0) {
         bool is_link = lstat(*path, &info) == 0 && S_ISLNK(info.st_mode);
         errno = is_link ? ELOOP : errno;
