@@ -62,15 +62,15 @@ int cache_dir_open(const char *wanted, char **path, char *reason, size_t reason_
 
     *path = place(wanted, &nomem);
     if (!*path) {
-        snprintf(reason, reason_size, "%s",
-                 nomem ? "out of memory"
-                       : "none of PARARNNC_CACHE_DIR, XDG_CACHE_HOME and HOME is set");
+        snprintf(reason, reason_size, "none of PARARNNC_CACHE_DIR, XDG_CACHE_HOME and HOME is set");
+        errno = nomem ? ENOMEM : ENOENT;
         return -1;
     }
     if (strcmp(*path, "none") == 0) {
         snprintf(reason, reason_size, "PARARNNC_CACHE_DIR is 'none'");
         free(*path);
         *path = NULL;
+        errno = ENOENT;
         return -1;
     }
     if ((*path)[0] != '/') {
