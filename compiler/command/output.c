@@ -64,6 +64,25 @@ bool output_text(const char *text, size_t length)
     return false;
 }
 
+/* A new file under the name in 'temporary', whose last six of 'size' bytes are replaced. No signal
+ * comes between the file and the handler's knowing of it. */
+static int temporary_open(int size)
+{
+    sigset_t all, kept;
+    int fd;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &kept);
+    do {
+        memcpy(temporary + size - 6, "XXXXXX", 7);
+        fd = mkostemp(temporary, O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
+    has_temporary = fd >= 0;
+    const int fault = errno;
+    sigprocmask(SIG_SETMASK, &kept, NULL);
+    errno = fault;
+    return fd;
+}
+
 bool output_file(const char *path, const char *bytes, size_t length)
 {
     if (!strcmp(path, "-"))
@@ -97,16 +116,12 @@ bool output_file(const char *path, const char *bytes, size_t length)
         output_complain("cannot write '%s': %s", path, strerror(ENAMETOOLONG));
         return false;
     }
-    int fault = 0, fd;
-    do {
-        snprintf(temporary + size - 6, 7, "XXXXXX");
-        fd = mkostemp(temporary, O_CLOEXEC);
-    } while (fd < 0 && errno == EINTR);
+    int fault = 0;
+    const int fd = temporary_open(size);
     if (fd < 0) {
         output_complain("cannot write '%s': %s", path, strerror(errno));
         return false;
     }
-    has_temporary = 1;
     const mode_t mask = umask(0);
     umask(mask);
     const mode_t mode = exists ? target.st_mode & 07777 : 0666 & ~mask;

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 
 static char base[64], folder[80];
 static struct figure *figures;
-enum { LIBRARY_POINTS, COMMAND_POINTS, EXAMPLE_POINTS };
+enum { LIBRARY_POINTS, COMMAND_POINTS, EXAMPLE_POINTS, SIGNAL_POINTS };
 #define INTERPRETED 1u /* for the digest of a plan that is not compiled */
 
 /* What the child tells: the status or exit code, a digest of the results, files left open. */
@@ -366,7 +367,7 @@ static void sweep(const struct scenario *scenario, void *context)
     ck_assert_msg(expected.status == 0 && expected.left_open == 0, "'%s': %d, %d left open, '%s'",
                   scenario->name, expected.status, expected.left_open, expected.words);
     whole_check(scenario, FILE_FAULT_NONE, 0, "", false);
-    for (enum file_fault_kind kind = FILE_FAULT_EIO; kind < FILE_FAULT_KINDS; kind++)
+    for (enum file_fault_kind kind = FILE_FAULT_EIO; kind <= FILE_FAULT_SHORT; kind++)
         for (int n = 1; n < 1000; n++) {
             const struct file_fault_result result = once(scenario, context, kind, n);
             if (!result.has_failed)
@@ -449,6 +450,41 @@ START_TEST(the_command_leaves_the_old_file_or_the_new_one)
     struct command command = {argvs[_i], NULL};
     target = argvs[_i][4];
     sweep(&scenario, &command);
+}
+END_TEST
+
+START_TEST(a_signal_leaves_no_temporary)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    static const char *const argv[] = {"pararnnc", "compile", "lstm.cell", "-o", "out.c", NULL};
+    struct command command = {argv, NULL};
+    char words[256];
+    target = "out.c";
+    ck_assert_int_eq(command_in_child(argv), 0);
+    expected_file = digest_file(target);
+    for (int n = 1; n < 100; n++) {
+        const struct file_fault fault = {.folder = folder,
+                                         .kind = FILE_FAULT_SIGNAL,
+                                         .n = n,
+                                         .signal = signals[_i],
+                                         .from_exec = true};
+        old_files_make();
+        const struct file_fault_result result = file_fault_run(&fault, command_work, &command);
+        if (!result.has_failed)
+            break;
+        figures[SIGNAL_POINTS].goal++;
+        /* What comes behind the end of the command's work is of no consequence. */
+        ck_assert_msg(WIFSIGNALED(result.wait_status) &&
+                          WTERMSIG(result.wait_status) == signals[_i],
+                      "signal behind operation %d (%s): wait status %x", n, result.name,
+                      (unsigned)result.wait_status);
+        ck_assert_msg(target_is_whole(true, words, sizeof words),
+                      "signal behind operation %d (%s): %s", n, result.name, words);
+        ck_assert_msg(strstr(words, "1 files") != NULL, "signal behind operation %d (%s): %s", n,
+                      result.name, words);
+        figures[SIGNAL_POINTS].reached++;
+    }
+    ck_assert_int_ge(figures[SIGNAL_POINTS].reached, 5);
 }
 END_TEST
 
@@ -560,7 +596,8 @@ int main(int argc, char **argv)
 {
     static const char *const names[] = {
         "file operations of the library failed (EIO, ENOSPC, EMFILE, EINTR, short)",
-        "file operations of the command failed", "file operations of safetensors failed", NULL};
+        "file operations of the command failed", "file operations of safetensors failed",
+        "signals (INT, TERM, HUP) behind each file operation of compile -o", NULL};
     if (argc < 2)
         return 1;
     figures = figures_begin(argv[1], names);
@@ -575,6 +612,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(cases, a_plan_is_made_whatever_the_cache_suffers, 0, 2);
     tcase_add_loop_test(cases, the_cache_stays_whole, 0, 2);
     tcase_add_loop_test(cases, the_command_leaves_the_old_file_or_the_new_one, 0, 4);
+    tcase_add_loop_test(cases, a_signal_leaves_no_temporary, 0, 3);
     tcase_add_test(cases, saved_parameters_are_the_old_ones_or_the_new_ones);
     tcase_add_test(cases, parameters_are_read_whole_or_refused);
     tcase_add_loop_test(cases, lost_output_is_an_exit_code, 0, 4);

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-const char *const file_fault_names[FILE_FAULT_KINDS] = {"none",   "EIO",   "ENOSPC",
-                                                        "EMFILE", "EINTR", "short count"};
+const char *const file_fault_names[FILE_FAULT_KINDS] = {"none",  "EIO",         "ENOSPC", "EMFILE",
+                                                        "EINTR", "short count", "signal"};
 
 #ifdef __x86_64__
 
@@ -199,7 +199,9 @@ struct file_fault_result file_fault_run(const struct file_fault *fault, int (*wo
                 if (fault->kind != FILE_FAULT_NONE && ++applied == fault->n) {
                     result.has_failed = true;
                     snprintf(result.name, sizeof result.name, "%s", operation->name);
-                    if (fault->kind == FILE_FAULT_SHORT) {
+                    if (fault->kind == FILE_FAULT_SIGNAL) {
+                        kill(pid, fault->signal); /* delivered when the call is done */
+                    } else if (fault->kind == FILE_FAULT_SHORT) {
                         regs.rdx = regs.rdx > 1 ? regs.rdx / 2 : regs.rdx;
                     } else {
                         must_fail = true;

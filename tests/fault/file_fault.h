@@ -13,6 +13,7 @@ enum file_fault_kind {
     FILE_FAULT_EMFILE, /* of what opens */
     FILE_FAULT_EINTR,  /* of what may wait: open, read, write, close, sync */
     FILE_FAULT_SHORT,  /* read and write move half of what they could */
+    FILE_FAULT_SIGNAL, /* a signal arrives just behind it */
     FILE_FAULT_KINDS
 };
 
@@ -22,6 +23,7 @@ struct file_fault {
     const char *folder; /* only operations on paths and files in it, and on memory files, count */
     enum file_fault_kind kind;
     int n;          /* the n-th operation to which the kind applies, from 1 */
+    int signal;     /* of FILE_FAULT_SIGNAL */
     bool from_exec; /* counted from the child's execve() on */
 };
 
