@@ -3,6 +3,7 @@
 
 #include "cache.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,11 @@ static int run(struct invocation *inv)
             code = EXIT_CODE_ENVIRONMENT;
         } else
             code = verbs[i].run(&inv->out, cache, arguments_has(&inv->arguments, OPTION_JSON));
+        if (cache_walk_error(cache)) {
+            output_complain("cache: '%s' was not read to its end: %s", cache_path(cache),
+                            strerror(cache_walk_error(cache)));
+            code = cache_walk_error(cache) == ENOMEM ? EXIT_CODE_LIMIT : EXIT_CODE_IO;
+        }
         cache_close(cache);
         return code;
     }

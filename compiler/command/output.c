@@ -49,6 +49,8 @@ static bool write_all(int fd, const char *bytes, size_t length)
         const ssize_t written = write(fd, bytes, length);
         if (written < 0 && errno == EINTR)
             continue;
+        if (written == 0)
+            errno = ENOSPC;
         if (written <= 0)
             return false;
         bytes += written;
@@ -65,6 +67,25 @@ bool output_text(const char *text, size_t length)
     return false;
 }
 
+/* A new file under the name in 'temporary', whose last six of 'size' bytes are replaced. No signal
+ * comes between the file and the handler's knowing of it. */
+static int temporary_open(int size)
+{
+    sigset_t all, kept;
+    int fd;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &kept);
+    do {
+        memcpy(temporary + size - 6, "XXXXXX", 7);
+        fd = mkostemp(temporary, O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
+    has_temporary = fd >= 0;
+    const int fault = errno;
+    sigprocmask(SIG_SETMASK, &kept, NULL);
+    errno = fault;
+    return fd;
+}
+
 bool output_file(const char *path, const char *bytes, size_t length)
 {
     if (!strcmp(path, "-"))
@@ -72,6 +93,10 @@ bool output_file(const char *path, const char *bytes, size_t length)
     /* A device or a FIFO takes the bytes as they are; renaming over it would replace it. */
     struct stat target;
     const bool exists = !stat(path, &target);
+    if (!exists && errno != ENOENT) {
+        output_complain("cannot write '%s': %s", path, strerror(errno));
+        return false;
+    }
     if (exists && S_ISDIR(target.st_mode)) {
         output_complain("cannot write '%s': it is a directory", path);
         return false;
@@ -95,12 +120,11 @@ bool output_file(const char *path, const char *bytes, size_t length)
         return false;
     }
     int fault = 0;
-    const int fd = mkostemp(temporary, O_CLOEXEC);
+    const int fd = temporary_open(size);
     if (fd < 0) {
         output_complain("cannot write '%s': %s", path, strerror(errno));
         return false;
     }
-    has_temporary = 1;
     const mode_t mask = umask(0);
     umask(mask);
     const mode_t mode = exists ? target.st_mode & 07777 : 0666 & ~mask;

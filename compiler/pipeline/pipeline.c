@@ -41,6 +41,7 @@ struct origin {
     bool is_file;
     const char *text; /* not of a file */
     size_t length;
+    const char *fault; /* NULL, or why the file that should be in memory could not be read */
 };
 
 /* The stage is done: let the caller see it, and say whether to go on. */
@@ -216,6 +217,10 @@ static void load_source(struct unit *unit, const struct origin *origin)
         unit->source = source_load(unit->arena, unit->diag, origin->name);
         return;
     }
+    if (origin->fault) {
+        diag_add_bare(unit->diag, DIAG_ID_UNREADABLE, origin->fault);
+        return;
+    }
     const char *text = origin->text;
     size_t length = origin->length;
     if (bundle_is(text, length)) {
@@ -304,60 +309,69 @@ static enum pipeline_class load(struct unit **out, const struct origin *origin,
 enum pipeline_class pipeline_load_text(struct unit **out, const char *name, const char *text,
                                        size_t length, const struct pipeline_options *options)
 {
-    return load(out, &(struct origin){name, false, text, length}, options);
+    return load(out, &(struct origin){name, false, text, length, NULL}, options);
 }
 
-/* All bytes of a file, at most BUNDLE_BYTES, in one block to be freed; NULL with errno set. */
-static char *read_bytes(const char *path, size_t *length)
+/* All bytes of a file, at most BUNDLE_BYTES, in one block to be freed; NULL with *error set. */
+static char *read_bytes(const char *path, size_t *length, int *error)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file;
+    do {
+        errno = 0;
+        file = fopen(path, "rb");
+    } while (!file && errno == EINTR);
+    *error = errno;
     if (!file)
         return NULL;
     size_t room = 1 << 16, used = 0;
     char *bytes = malloc(room);
-    while (bytes) {
+    *error = bytes ? 0 : ENOMEM;
+    while (!*error) {
+        errno = 0;
         used += fread(bytes + used, 1, room - used, file);
+        if (used < room && ferror(file) && errno == EINTR) {
+            clearerr(file);
+            continue;
+        }
+        if (ferror(file))
+            *error = errno ? errno : EIO;
         if (used < room)
             break;
-        if (room >= BUNDLE_BYTES) {
-            errno = EFBIG;
-            goto fail;
-        }
-        char *larger = realloc(bytes, room * 2);
-        if (!larger)
-            goto fail;
-        bytes = larger;
-        room *= 2;
+        char *larger = room < BUNDLE_BYTES ? realloc(bytes, room * 2) : NULL;
+        if (larger) {
+            bytes = larger;
+            room *= 2;
+        } else
+            *error = room < BUNDLE_BYTES ? ENOMEM : EFBIG;
     }
-    if (!bytes || ferror(file))
-        goto fail;
     fclose(file);
+    if (*error) {
+        free(bytes);
+        return NULL;
+    }
     *length = used;
     return bytes;
-fail:
-    room = (size_t)errno;
-    free(bytes);
-    fclose(file);
-    errno = (int)room;
-    return NULL;
 }
 
 enum pipeline_class pipeline_load_file(struct unit **out, const char *path,
                                        const struct pipeline_options *options)
 {
+    const struct origin file = {path, true, NULL, 0, NULL};
     const size_t name_length = strlen(path);
     if (name_length < 5 || strcmp(path + name_length - 5, ".prnn") != 0)
-        return load(out, &(struct origin){path, true, NULL, 0}, options);
-    /* Where reading fails, the loader of sources says why. */
-    size_t length;
-    char *bytes = read_bytes(path, &length);
-    if (!bytes && errno == ENOMEM) {
+        return load(out, &file, options);
+    size_t length = 0;
+    int error;
+    char *bytes = read_bytes(path, &length, &error);
+    if (error == ENOMEM) {
         *out = NULL;
         return PIPELINE_NOMEM;
     }
-    const enum pipeline_class result =
-        bytes ? pipeline_load_text(out, path, bytes, length, options)
-              : load(out, &(struct origin){path, true, NULL, 0}, options);
+    if (error == EFBIG) /* the loader of sources has the words for that */
+        return load(out, &file, options);
+    /* Not read again: what failed once may work the second time, as the text of a cell then. */
+    const enum pipeline_class result = load(
+        out, &(struct origin){path, false, bytes, length, error ? strerror(error) : NULL}, options);
     free(bytes);
     return result;
 }

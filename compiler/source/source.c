@@ -137,8 +137,11 @@ static long read_whole(const char *path, char *buffer, size_t room)
 {
     size_t length = 0;
     int error = 0;
-    errno = 0;
-    FILE *file = fopen(path, "rb");
+    FILE *file;
+    do {
+        errno = 0;
+        file = fopen(path, "rb");
+    } while (!file && errno == EINTR);
     if (!file)
         return errno ? -(long)errno : -(long)EIO;
     while (length < room) {
@@ -168,6 +171,8 @@ struct source *source_load(struct arena *arena, struct diag *diag, const char *p
     const char *name = arena_strdup(arena, path);
     diag->name = name;
     const long length = read_whole(path, buffer, room);
+    if (length == -(long)ENOMEM)
+        arena_out_of_memory(arena);
     if (length < 0) {
         diag_add_bare(diag, DIAG_ID_UNREADABLE, arena_strdup(arena, strerror((int)-length)));
         return NULL;

@@ -47,7 +47,7 @@ void arena_destroy(struct arena *arena)
     free(arena);
 }
 
-static _Noreturn void out_of_memory(struct arena *arena)
+_Noreturn void arena_out_of_memory(struct arena *arena)
 {
     longjmp(*arena->escape, 1);
 }
@@ -56,14 +56,14 @@ void *arena_alloc(struct arena *arena, size_t size)
 {
     const size_t unit = sizeof(max_align_t);
     if (size > SIZE_MAX / 2)
-        out_of_memory(arena);
+        arena_out_of_memory(arena);
     const size_t need = size ? (size + unit - 1) / unit * unit : unit;
     struct block *block = arena->blocks;
     if (!block || block->size - block->used < need) {
         const size_t room = need > PRNN_ARENA_BLOCK ? need : PRNN_ARENA_BLOCK;
         block = calloc(1, sizeof *block + room);
         if (!block)
-            out_of_memory(arena);
+            arena_out_of_memory(arena);
         block->size = room;
         /* A large piece does not retire a block that still has room. */
         if (arena->blocks && need > PRNN_ARENA_BLOCK / 4) {
@@ -83,7 +83,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 void *arena_array(struct arena *arena, size_t count, size_t size)
 {
     if (size && count > SIZE_MAX / size)
-        out_of_memory(arena);
+        arena_out_of_memory(arena);
     return arena_alloc(arena, count * size);
 }
 

@@ -30,5 +30,7 @@ char *arena_strdup(struct arena *arena, const char *text);
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 size_t arena_used(const struct arena *arena);
+/* For a caller whose own allocation has failed: leave as if one of the arena had. */
+_Noreturn void arena_out_of_memory(struct arena *arena);
 
 #endif

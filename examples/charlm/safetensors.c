@@ -23,39 +23,68 @@ static float *values_download(const struct model *model)
 
 /* -------------------------------------------------------------------------------------- writing */
 
-bool safetensors_save(const char *path, const struct model *model)
+/* Everything to an open file. */
+static bool model_write(FILE *file, const struct model *model, const float *values, char *header)
 {
     size_t count, length = 0;
     const struct model_group *groups = model_groups(model, &count);
-    char *header = malloc(HEADER_LIMIT);
-    float *values = values_download(model);
-    FILE *file = fopen(path, "wb");
-    bool done = header && values && file;
-    for (size_t g = 0; done && g < count; g++) {
+    for (size_t g = 0; g < count; g++) {
         const size_t begin = groups[g].offset * sizeof(float);
         const size_t size = (size_t)groups[g].rows * (size_t)groups[g].columns * sizeof(float);
         length += (size_t)snprintf(
             header + length, HEADER_LIMIT - length,
             "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[%d,%d],\"data_offsets\":[%zu,%zu]}",
             g ? "," : "{", groups[g].name, groups[g].rows, groups[g].columns, begin, begin + size);
-        done = length + 16 < HEADER_LIMIT;
+        if (length + 16 >= HEADER_LIMIT) {
+            errno = EFBIG;
+            return false;
+        }
     }
-    if (done) {
-        header[length++] = '}';
-        while (length % 8)
-            header[length++] = ' ';
-        unsigned char prefix[8];
-        for (int i = 0; i < 8; i++)
-            prefix[i] = (unsigned char)((uint64_t)length >> (8 * i));
-        const size_t params = model_param_count(model);
-        done = fwrite(prefix, 1, 8, file) == 8 && fwrite(header, 1, length, file) == length &&
-               fwrite(values, sizeof(float), params, file) == params;
+    header[length++] = '}';
+    while (length % 8)
+        header[length++] = ' ';
+    unsigned char prefix[8];
+    for (int i = 0; i < 8; i++)
+        prefix[i] = (unsigned char)((uint64_t)length >> (8 * i));
+    const size_t params = model_param_count(model);
+    return fwrite(prefix, 1, 8, file) == 8 && fwrite(header, 1, length, file) == length &&
+           fwrite(values, sizeof(float), params, file) == params;
+}
+
+bool safetensors_save(const char *path, const struct model *model)
+{
+    /* Under another name first: hours of training may stand in the old file. */
+    static const char ending[] = ".part";
+    char *part = malloc(strlen(path) + sizeof ending), *header = malloc(HEADER_LIMIT);
+    float *values = values_download(model);
+    FILE *file = NULL;
+    bool done = false;
+    if (part && header && values) {
+        strcpy(part, path);
+        strcat(part, ending);
+        file = fopen(part, "wb");
     }
-    if (file && fclose(file))
-        done = false;
+    if (file) {
+        done = model_write(file, model, values, header);
+        int fault = errno;
+        if (fclose(file) && done) {
+            done = false;
+            fault = errno;
+        }
+        errno = fault;
+        if (done)
+            done = !rename(part, path);
+        if (!done) {
+            fault = errno;
+            remove(part);
+            errno = fault;
+        }
+    }
     if (!done)
         fprintf(stderr, "charlm: cannot write '%s': %s\n", path, strerror(errno));
+    free(values);
     free(header);
+    free(part);
     return done;
 }
 

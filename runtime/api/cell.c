@@ -171,8 +171,10 @@ static prnn_status load(prnn_cell **out, prnn_context *ctx, const char *name, co
         text ? pipeline_load_text(&unit, name, text, length, &settings.options)
              : pipeline_load_file(&unit, name, &settings.options);
     settings_free(&settings);
-    messages_keep(unit);
-    st = status_of(unit, result, name);
+    /* Errors that nobody can read are no answer. */
+    st = messages_keep(unit) || result == PIPELINE_NOMEM
+             ? status_of(unit, result, name)
+             : status_set(PRNN_E_NOMEM, "no memory for the messages of cell '%s'", name);
     if (st < 0) {
         unit_free(unit);
         return st;

@@ -61,24 +61,29 @@ static void fill(prnn_diagnostic *out, const struct unit *unit, const struct dia
     }
 }
 
-void messages_keep(const struct unit *unit)
+bool messages_keep(const struct unit *unit)
 {
     free(current());
-    if (!has_key || pthread_setspecific(key, NULL) || !unit || !unit->diag)
-        return;
+    if (!has_key || pthread_setspecific(key, NULL))
+        return false;
+    if (!unit || !unit->diag)
+        return true;
     size_t count = 0, room = room_of(unit->messages);
     for (const struct diag_message *m = unit->diag->messages; m; m = m->next, count++)
         room += room_of(m->slug) + room_of(m->text) + room_of(m->fix) + room_of(unit->diag->name);
     struct messages *messages = malloc(sizeof *messages + count * sizeof *messages->list + room);
     if (!messages)
-        return;
+        return false;
     char *at = (char *)&messages->list[count];
     messages->count = 0;
     messages->text = keep(&at, unit->messages);
     for (const struct diag_message *m = unit->diag->messages; m; m = m->next)
         fill(&messages->list[messages->count++], unit, m, &at);
-    if (pthread_setspecific(key, messages))
+    if (pthread_setspecific(key, messages)) {
         free(messages);
+        return false;
+    }
+    return true;
 }
 
 const char *prnn_last_diagnostics(void)

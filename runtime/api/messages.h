@@ -4,7 +4,7 @@
 
 #include "pipeline.h"
 
-/* Keep the messages of 'unit'; NULL: there are none. When memory has ended the text says so. */
-void messages_keep(const struct unit *unit);
+/* Keep the messages of 'unit'; NULL: there are none. False: memory has ended, and none are kept. */
+bool messages_keep(const struct unit *unit);
 
 #endif

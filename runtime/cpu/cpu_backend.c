@@ -1,16 +1,14 @@
 #include "cpu_backend.h"
 
+#include "cpu_parallel.h"
 #include "element.h"
 #include "hostcc.h"
 #include "status.h"
 
 #include <assert.h>
-#include <omp.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Sequences whose parameter gradients are summed in one run before they are summed with others:
  * fixed by the shape alone, so that the answer does not depend on the number of threads. */
@@ -39,13 +37,7 @@ struct item {
 
 int cpu_threads(int wanted, int64_t work)
 {
-    static atomic_int owner;
-    int nobody = 0;
-    const int self = (int)getpid();
-    atomic_compare_exchange_strong(&owner, &nobody, self);
-    if (atomic_load(&owner) != self || work < WORK_FOR_THREADS || omp_in_parallel())
-        return 1;
-    return wanted;
+    return work < WORK_FOR_THREADS ? 1 : wanted;
 }
 
 static size_t round_up(size_t size)
@@ -166,7 +158,7 @@ prnn_status cpu_plan_create(struct cpu_plan **out, const struct backend_shape *s
         return status_set(PRNN_E_NOMEM, "no memory for a plan");
     plan->shape = *shape;
     plan->interpreter = interpreter;
-    plan->threads = shape->threads > 0 ? (int)shape->threads : omp_get_max_threads();
+    plan->threads = shape->threads > 0 ? (int)shape->threads : cpu_parallel_default();
     snprintf(plan->origin, sizeof plan->origin, "interpreted");
     if (text && (st = load_object(plan, text, length, cache)) < 0)
         goto fail;
@@ -178,6 +170,7 @@ prnn_status cpu_plan_create(struct cpu_plan **out, const struct backend_shape *s
                         (long long)shape->channels);
         goto fail;
     }
+    cpu_parallel_prepare(plan->threads);
     *out = plan;
     return st;
 fail:
@@ -223,6 +216,34 @@ bool cpu_plan_evaluate(const struct cpu_plan *plan, int64_t count)
     return true;
 }
 
+/* What the items of one pass share. */
+struct pass {
+    const struct cpu_plan *plan;
+    struct launch *launch;
+    unsigned char *workspace, *partial;
+    int64_t groups;
+};
+
+static void *scratch_of(const struct pass *pass, int worker)
+{
+    return pass->workspace + pass->plan->scratch_at + pass->plan->scratch_each * (size_t)worker;
+}
+
+/* One sequence and one group of channels. */
+static void forward_item(void *context, int64_t index, int worker)
+{
+    const struct pass *pass = context;
+    const struct cpu_plan *plan = pass->plan;
+    const struct prnn_launch_head *head = &pass->launch->head;
+    const int64_t b = index / pass->groups, c0 = index % pass->groups * plan->group;
+    const int64_t c1 = c0 + plan->group < head->channels ? c0 + plan->group : head->channels;
+    if (plan->entries)
+        plan->entries->forward(head, b, b + 1, c0, c1);
+    else
+        interpreter_forward(plan->interpreter, &plan->shape, head, b, b + 1, c0, c1,
+                            scratch_of(pass, worker));
+}
+
 prnn_status cpu_plan_forward(const struct cpu_plan *plan, struct launch *launch, void *workspace)
 {
     const int64_t batch = launch->head.batch, channels = launch->head.channels;
@@ -236,17 +257,8 @@ prnn_status cpu_plan_forward(const struct cpu_plan *plan, struct launch *launch,
         return PRNN_OK;
     const int64_t groups = (channels + plan->group - 1) / plan->group;
     const int threads = cpu_threads(plan->threads, batch * channels * (launch->head.seq_len + 1));
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-    for (int64_t index = 0; index < batch * groups; index++) {
-        const int64_t b = index / groups, c0 = index % groups * plan->group;
-        const int64_t c1 = c0 + plan->group < channels ? c0 + plan->group : channels;
-        if (plan->entries)
-            plan->entries->forward(&launch->head, b, b + 1, c0, c1);
-        else
-            interpreter_forward(plan->interpreter, &plan->shape, &launch->head, b, b + 1, c0, c1,
-                                bytes + plan->scratch_at +
-                                    plan->scratch_each * (size_t)omp_get_thread_num());
-    }
+    cpu_parallel(threads, batch * groups, forward_item,
+                 &(struct pass){plan, launch, bytes, NULL, groups});
     if (report->nonfinite)
         return status_set(PRNN_NONFINITE, "a state is inf or NaN, as in the sequential recurrence");
     return PRNN_OK;
@@ -346,12 +358,28 @@ static void zero_params(const struct cpu_plan *plan, const struct launch *launch
     }
 }
 
+/* The sequences of one slot and one group of channels, with partial sums of their own. */
+static void backward_item(void *context, int64_t index, int worker)
+{
+    const struct pass *pass = context;
+    const struct cpu_plan *plan = pass->plan;
+    const struct prnn_launch_head *head = &pass->launch->head;
+    const size_t real = real_bytes(plan->shape.storage);
+    const struct item item = slot_of(plan, plan->shape.batch, index);
+    unsigned char *const own = pass->partial + (size_t)index * plan->partial_each * real;
+    memset(own, 0, plan->partial_each * real);
+    if (plan->entries)
+        plan->entries->backward(head, item.b0, item.b1, item.c0, item.c1, own);
+    else
+        interpreter_backward(plan->interpreter, &plan->shape, head, item.b0, item.b1, item.c0,
+                             item.c1, own, scratch_of(pass, worker));
+}
+
 prnn_status cpu_plan_backward(const struct cpu_plan *plan, struct launch *launch, void *workspace)
 {
     const struct backend_shape *shape = &plan->shape;
     unsigned char *const bytes = workspace;
     unsigned char *const partial = bytes + plan->partial_at;
-    const size_t real = real_bytes(shape->storage);
 
     assert(shape->is_backward);
     launch->head.report = NULL;
@@ -362,18 +390,8 @@ prnn_status cpu_plan_backward(const struct cpu_plan *plan, struct launch *launch
     }
     const int threads =
         cpu_threads(plan->threads, shape->batch * shape->channels * (shape->seq_len + 1));
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-    for (int64_t index = 0; index < plan->slots * plan->groups; index++) {
-        const struct item item = slot_of(plan, shape->batch, index);
-        unsigned char *const own = partial + (size_t)index * plan->partial_each * real;
-        memset(own, 0, plan->partial_each * real);
-        if (plan->entries)
-            plan->entries->backward(&launch->head, item.b0, item.b1, item.c0, item.c1, own);
-        else
-            interpreter_backward(
-                plan->interpreter, shape, &launch->head, item.b0, item.b1, item.c0, item.c1, own,
-                bytes + plan->scratch_at + plan->scratch_each * (size_t)omp_get_thread_num());
-    }
+    cpu_parallel(threads, plan->slots * plan->groups, backward_item,
+                 &(struct pass){plan, launch, bytes, partial, plan->groups});
     sum_params(plan, launch, partial);
     sum_shared_inputs(plan, launch, partial);
     return PRNN_OK;

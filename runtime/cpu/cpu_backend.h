@@ -42,8 +42,7 @@ prnn_status cpu_plan_backward(const struct cpu_plan *plan, struct launch *launch
 void cpu_plan_certificate(const struct cpu_plan *plan, const void *workspace,
                           prnn_certificate *out);
 
-/* Threads to use for 'work' element steps: 1 when it is not worth more, or in a forked child, where
- * the threads of OpenMP no longer exist. */
+/* Threads to use for 'work' element steps: 1 when it is not worth more. */
 int cpu_threads(int wanted, int64_t work);
 
 #endif

@@ -1,9 +1,9 @@
 #include "cpu_scan.h"
 
 #include "cpu_backend.h"
+#include "cpu_parallel.h"
 #include "element.h"
 
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +41,8 @@ struct cpu_scan *cpu_scan_create(const struct backend_shape *shape, uint32_t blo
     scan->shape = *shape;
     scan->block = block;
     scan->is_diagonal = is_diagonal;
-    scan->threads = shape->threads > 0 ? (int)shape->threads : omp_get_max_threads();
+    scan->threads = shape->threads > 0 ? (int)shape->threads : cpu_parallel_default();
+    cpu_parallel_prepare(scan->threads);
     return scan;
 }
 
@@ -50,20 +51,33 @@ void cpu_scan_free(struct cpu_scan *scan)
     free(scan);
 }
 
+struct pass {
+    const struct cpu_scan *scan;
+    const struct launch *launch;
+    int64_t groups;
+};
+
+/* One sequence and one group of channels. */
+static void scan_item(void *context, int64_t index, int worker)
+{
+    const struct pass *pass = context;
+    const struct cpu_scan *scan = pass->scan;
+    const int64_t b = index / pass->groups, c0 = index % pass->groups * GROUP;
+    const int64_t left = pass->launch->head.channels - c0;
+    const int width = (int)(left < GROUP ? left : GROUP);
+    (void)worker;
+    if (scan->shape.storage == PRNN_F64)
+        scan_group_f64(scan, pass->launch, b, c0, width);
+    else
+        scan_group_f32(scan, pass->launch, b, c0, width);
+}
+
 prnn_status cpu_scan_run(const struct cpu_scan *scan, const struct launch *launch)
 {
-    const int64_t channels = launch->head.channels;
-    const int64_t groups = (channels + GROUP - 1) / GROUP;
+    const struct prnn_launch_head *head = &launch->head;
+    const int64_t groups = (head->channels + GROUP - 1) / GROUP;
     const int threads =
-        cpu_threads(scan->threads, launch->head.batch * channels * (launch->head.seq_len + 1));
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-    for (int64_t index = 0; index < launch->head.batch * groups; index++) {
-        const int64_t b = index / groups, c0 = index % groups * GROUP;
-        const int width = (int)(channels - c0 < GROUP ? channels - c0 : GROUP);
-        if (scan->shape.storage == PRNN_F64)
-            scan_group_f64(scan, launch, b, c0, width);
-        else
-            scan_group_f32(scan, launch, b, c0, width);
-    }
+        cpu_threads(scan->threads, head->batch * head->channels * (head->seq_len + 1));
+    cpu_parallel(threads, head->batch * groups, scan_item, &(struct pass){scan, launch, groups});
     return PRNN_OK;
 }

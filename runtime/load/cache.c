@@ -36,7 +36,8 @@ struct cache {
     uint64_t max_bytes;
     /* Size at the last sweep and what was put since; UINT64_MAX: not swept yet. */
     _Atomic uint64_t estimate;
-    pthread_mutex_t lock; /* of the words */
+    atomic_int walk_error; /* errno of the last walk over the directory */
+    pthread_mutex_t lock;  /* of the words */
     bool has_trouble, told_trouble;
     char trouble[512];
 };
@@ -96,9 +97,14 @@ struct cache *cache_open(const struct cache_options *options)
     if (cache->max_bytes == 0)
         cache->max_bytes = max_bytes_from(secure_getenv("PARARNNC_CACHE_SIZE"));
     atomic_init(&cache->estimate, UINT64_MAX);
+    atomic_init(&cache->walk_error, 0);
     pthread_mutex_init(&cache->lock, NULL);
     cache->dir = cache_dir_open(options ? options->path : NULL, &cache->path, cache->reason,
                                 sizeof cache->reason);
+    if (cache->dir < 0 && !cache->path && errno == ENOMEM) {
+        cache_close(cache);
+        return NULL;
+    }
     return cache;
 }
 
@@ -324,15 +330,21 @@ static bool sweep_add(struct sweep *sweep, const char *name, const struct stat *
 static bool sweep_directory(struct cache *cache, struct sweep *sweep, bool keep, bool reap)
 {
     const time_t now = time(NULL);
-    int again = openat(cache->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int again;
+    do
+        again = openat(cache->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (again < 0 && errno == EINTR);
     DIR *stream = again < 0 ? NULL : fdopendir(again);
-    bool fine = stream != NULL;
-    if (!stream) {
-        if (again >= 0)
-            close(again);
-        return false;
-    }
-    for (struct dirent *entry; fine && (entry = readdir(stream)) != NULL;) {
+    int error = stream ? 0 : errno;
+    if (!stream && again >= 0)
+        close(again);
+    while (!error) {
+        errno = 0;
+        struct dirent *entry = readdir(stream);
+        if (!entry) {
+            error = errno;
+            break;
+        }
         struct stat info;
         bool is_temporary = is_temporary_name(entry->d_name);
         if (!is_temporary && !is_entry_name(entry->d_name))
@@ -350,11 +362,14 @@ static bool sweep_directory(struct cache *cache, struct sweep *sweep, bool keep,
             }
         } else if (S_ISREG(info.st_mode)) {
             sweep->bytes += (uint64_t)info.st_size;
-            fine = !keep || sweep_add(sweep, entry->d_name, &info);
+            if (keep && !sweep_add(sweep, entry->d_name, &info))
+                error = ENOMEM;
         }
     }
-    closedir(stream);
-    return fine;
+    if (stream)
+        closedir(stream);
+    atomic_store(&cache->walk_error, error);
+    return error == 0;
 }
 
 /* Evict by size: the order comes from the times, the decision does not, so a clock that runs
@@ -499,6 +514,8 @@ struct cache_entry *cache_list(struct cache *cache, size_t *count)
         return NULL;
     if (sweep_directory(cache, &sweep, true, false) && sweep.count > 0)
         list = calloc(sweep.count, sizeof *list);
+    if (sweep.count > 0 && !list)
+        atomic_store(&cache->walk_error, ENOMEM);
     if (list) {
         qsort(sweep.entries, sweep.count, sizeof *sweep.entries, swept_compare);
         for (size_t i = 0; i < sweep.count; i++) {
@@ -511,6 +528,11 @@ struct cache_entry *cache_list(struct cache *cache, size_t *count)
     }
     free(sweep.entries);
     return list;
+}
+
+int cache_walk_error(const struct cache *cache)
+{
+    return cache ? atomic_load(&cache->walk_error) : 0;
 }
 
 struct cache_stats cache_stats(struct cache *cache)
@@ -567,8 +589,13 @@ uint64_t cache_verify(struct cache *cache, uint64_t *checked)
             struct cache_head head;
             size_t size = 0;
             unsigned char *bytes = read_file(cache->dir, name, &size, false);
-            if (!bytes && (errno == ENOENT || errno == ENOMEM))
+            /* What else may go wrong (no memory, no descriptor, a signal) says nothing about it. */
+            if (!bytes && errno != EBADMSG && errno != EPERM && errno != EACCES && errno != ELOOP &&
+                errno != EIO) {
+                if (errno != ENOENT)
+                    atomic_store(&cache->walk_error, errno);
                 continue;
+            }
             key_of_name(name, key);
             ++*checked;
             if (!bytes || !is_whole(bytes, size, key, &head)) {

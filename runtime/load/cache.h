@@ -95,6 +95,8 @@ struct cache_stats {
     uint64_t temporaries; /* files of writers at work, or left behind by killed ones */
 };
 
+/* Why the last of the following calls has not seen the whole directory: an errno, or 0. */
+int cache_walk_error(const struct cache *cache);
 /* A malloc'd array, newest use first; NULL with count 0 when there is nothing. */
 struct cache_entry *cache_list(struct cache *cache, size_t *count);
 struct cache_stats cache_stats(struct cache *cache);

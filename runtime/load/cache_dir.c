@@ -62,15 +62,15 @@ int cache_dir_open(const char *wanted, char **path, char *reason, size_t reason_
 
     *path = place(wanted, &nomem);
     if (!*path) {
-        snprintf(reason, reason_size, "%s",
-                 nomem ? "out of memory"
-                       : "none of PARARNNC_CACHE_DIR, XDG_CACHE_HOME and HOME is set");
+        snprintf(reason, reason_size, "none of PARARNNC_CACHE_DIR, XDG_CACHE_HOME and HOME is set");
+        errno = nomem ? ENOMEM : ENOENT;
         return -1;
     }
     if (strcmp(*path, "none") == 0) {
         snprintf(reason, reason_size, "PARARNNC_CACHE_DIR is 'none'");
         free(*path);
         *path = NULL;
+        errno = ENOENT;
         return -1;
     }
     if ((*path)[0] != '/') {
@@ -80,7 +80,10 @@ int cache_dir_open(const char *wanted, char **path, char *reason, size_t reason_
     for (size_t end = strlen(*path); end > 1 && (*path)[end - 1] == '/'; end--)
         (*path)[end - 1] = 0; /* "link/" would be followed in spite of O_NOFOLLOW */
     make_with_parents(*path);
-    int dir = open(*path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int dir;
+    do
+        dir = open(*path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    while (dir < 0 && errno == EINTR);
     if (dir < 0) {
         bool is_link = lstat(*path, &info) == 0 && S_ISLNK(info.st_mode);
         errno = is_link ? ELOOP : errno;

@@ -16,7 +16,8 @@
  *                    $HOME/.cache/pararnnc; "none": no cache
  * @param[out] path   malloc'd, or NULL: no place is named
  *
- * @return the descriptor, or -1 with the reason in 'reason'
+ * @return the descriptor, or -1 with the reason in 'reason'; with *path NULL and errno ENOMEM,
+ * memory has ended
  */
 int cache_dir_open(const char *wanted, char **path, char *reason, size_t reason_size);
 

@@ -227,28 +227,36 @@ static bool flags_probe(const struct known *known, bool *is_used, const char *sc
     return some_refused;
 }
 
-static void *file_read(const char *path, size_t *size)
+/* NULL with *error 0: there is no file, or nothing in it. */
+static void *file_read(const char *path, size_t *size, int *error)
 {
     struct stat info;
     char *bytes = NULL;
     size_t have = 0, room = 0;
-    int file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int file;
+    do
+        file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    while (file < 0 && errno == EINTR);
+    *error = file < 0 && errno != ENOENT ? errno : 0;
     if (file < 0)
         return NULL;
-    if (fstat(file, &info) == 0 && info.st_size > 0 && info.st_size <= HOSTCC_OBJECT_MAX)
-        bytes = malloc(room = (size_t)info.st_size);
-    while (bytes && have < room) {
+    if (fstat(file, &info) != 0)
+        *error = errno;
+    else if (info.st_size > HOSTCC_OBJECT_MAX)
+        *error = EFBIG;
+    else if (info.st_size > 0 && !(bytes = malloc(room = (size_t)info.st_size)))
+        *error = ENOMEM;
+    while (bytes && !*error && have < room) {
         ssize_t got = read(file, bytes + have, room - have);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        have += (size_t)got;
+        if (got > 0)
+            have += (size_t)got;
+        else if (got == 0 || errno != EINTR)
+            *error = got == 0 ? EIO : errno;
     }
     close(file);
-    if (have < room || !bytes) {
+    if (*error) {
         free(bytes);
-        return NULL;
+        bytes = NULL;
     }
     *size = room;
     return bytes;
@@ -288,7 +296,7 @@ static enum hostcc_status object_make(void **bytes, size_t *size, const struct k
     enum hostcc_status status = HOSTCC_OK;
     char scratch[PATH_MAX], output[PATH_MAX + 16];
     bool is_used[HOSTCC_FLAGS];
-    struct stat info;
+    int error = 0;
 
     if (!cache_scratch(cache, scratch, sizeof scratch)) {
         log_write(log, "no directory for the compiler's files: %s", strerror(errno));
@@ -309,10 +317,14 @@ static enum hostcc_status object_make(void **bytes, size_t *size, const struct k
     bool may_be_there =
         result.end == CHILD_UNKNOWN || (result.end == CHILD_EXITED && result.code == 0);
     if (may_be_there)
-        *bytes = file_read(output, size);
-    if (!*bytes) {
-        bool is_there = may_be_there && stat(output, &info) == 0 && info.st_size > 0;
-        status = is_there ? HOSTCC_NOMEM : failure_explain(known, &result, log);
+        *bytes = file_read(output, size, &error);
+    if (error == ENOMEM) {
+        status = HOSTCC_NOMEM;
+    } else if (error) {
+        log_write(log, "the object of '%s' cannot be read: %s", known->resolved, strerror(error));
+        status = HOSTCC_TROUBLE;
+    } else if (!*bytes) {
+        status = failure_explain(known, &result, log);
     }
     free(result.output);
     cache_scratch_remove(scratch);

@@ -47,8 +47,10 @@ bool nvrtc_info_get(struct nvrtc_info *info)
     const struct nvrtc_api *api = dynload_nvrtc();
     int count = 0, archs[256];
     *info = (struct nvrtc_info){0};
-    if (!api || api->version(&info->major, &info->minor) != CODE_SUCCESS)
+    if (!api || api->version(&info->major, &info->minor) != CODE_SUCCESS) {
+        info->major = info->minor = 0;
         return false;
+    }
     if (api->arch_count(&count) == CODE_SUCCESS && count > 0 &&
         (size_t)count <= sizeof archs / sizeof archs[0] && api->archs(archs) == CODE_SUCCESS)
         for (int i = 0; i < count; i++)
@@ -64,9 +66,14 @@ enum nvrtc_status nvrtc_arch(char arch[24], int major, int minor, char **log)
     int best = 0, lowest = 0;
 
     *log = NULL;
-    if (!nvrtc_info_get(&info)) {
+    if (!dynload_nvrtc()) {
         log_write(log, "%s", dynload_nvrtc_found()->missing);
         return NVRTC_MISSING;
+    }
+    if (!nvrtc_info_get(&info) || info.arch_count == 0) {
+        log_write(log, "NVRTC '%s' does not tell its %s", dynload_nvrtc_found()->path,
+                  info.major == 0 ? "version" : "architectures");
+        return NVRTC_TROUBLE;
     }
     for (size_t i = 0; i < info.arch_count; i++) {
         if (info.archs[i] <= device && info.archs[i] > best)

@@ -23,14 +23,57 @@ static struct {
 } functions[64];
 static int function_count;
 
+/* Handles and memory that are alive. */
+static uintptr_t alive[256];
+
+static void alive_add(uintptr_t what)
+{
+    for (int i = 0; i < 256; i++)
+        if (!alive[i]) {
+            alive[i] = what;
+            return;
+        }
+}
+
+static int alive_take(uintptr_t what)
+{
+    for (int i = 0; what && i < 256; i++)
+        if (alive[i] == what) {
+            alive[i] = 0;
+            return 1;
+        }
+    fake.misused++;
+    return 0;
+}
+
+static void context_needed(void)
+{
+    fake.misused += fake.depth != 1;
+}
+
+/* The driver's answer to its next call: as the test wants it, and for ever the same once a context
+ * is lost. */
+static cuda_result answer(const char *name)
+{
+    const char *failing = getenv("FAKE_FAIL");
+    strcpy(fake.last, name);
+    if (failing && strcmp(failing, name) == 0)
+        return 700;
+    if (++fake.calls == fake.fail_at ||
+        (fake.fails_on && fake.fail_at && fake.calls > fake.fail_at)) {
+        if (fake.fail_code == 700 || fake.fail_code == 719)
+            fake.lost = fake.fail_code;
+        strcpy(fake.failed, name);
+        return fake.fail_code;
+    }
+    return fake.lost;
+}
+
 #define CALL(name)                                                                                 \
     do {                                                                                           \
-        const char *failing_ = getenv("FAKE_FAIL");                                                \
-        strcpy(fake.last, name);                                                                   \
-        if (++fake.calls == fake.fail_at)                                                          \
-            return fake.fail_code;                                                                 \
-        if (failing_ && !strcmp(failing_, name))                                                   \
-            return 700;                                                                            \
+        const cuda_result told = answer(name);                                                     \
+        if (told)                                                                                  \
+            return told;                                                                           \
     } while (0)
 
 cuda_result cuGetErrorName(cuda_result code, const char **out)
@@ -176,7 +219,9 @@ cuda_result cuModuleLoadData(cuda_module *out, const void *image)
         return CUDA_NO_BINARY_FOR_GPU;
     }
     fake.modules++;
-    *out = (cuda_module)(uintptr_t)fake.modules;
+    fake.modules_made++;
+    *out = (cuda_module)(uintptr_t)fake.modules_made;
+    alive_add((uintptr_t)*out);
     return 0;
 }
 
@@ -188,8 +233,8 @@ cuda_result cuModuleLoadDataEx(cuda_module *out, const void *image, unsigned n, 
 
 cuda_result cuModuleUnload(cuda_module module)
 {
-    (void)module;
-    fake.modules--;
+    context_needed();
+    fake.modules -= alive_take((uintptr_t)module);
     CALL("cuModuleUnload");
     return 0;
 }
@@ -333,19 +378,24 @@ cuda_result cuOccupancyMaxActiveBlocksPerMultiprocessor(int *out, cuda_function 
 
 cuda_result cuMemAlloc_v2(cuda_pointer *out, size_t size)
 {
+    context_needed();
     CALL("cuMemAlloc");
     void *memory = aligned_alloc(256, (size + 255) / 256 * 256);
     if (!memory)
         return CUDA_OUT_OF_MEMORY;
     *out = (cuda_pointer)(uintptr_t)memory;
     fake.allocations++;
+    alive_add((uintptr_t)memory);
     return 0;
 }
 
 cuda_result cuMemFree_v2(cuda_pointer pointer)
 {
-    free((void *)(uintptr_t)pointer);
-    fake.allocations--;
+    context_needed();
+    if (alive_take((uintptr_t)pointer)) {
+        free((void *)(uintptr_t)pointer);
+        fake.allocations--;
+    }
     CALL("cuMemFree");
     return 0;
 }
@@ -361,6 +411,7 @@ cuda_result cuMemsetD8Async(cuda_pointer to, unsigned char value, size_t size, c
 cuda_result cuMemcpyHtoDAsync_v2(cuda_pointer to, const void *from, size_t size, cuda_stream stream)
 {
     (void)stream;
+    context_needed();
     CALL("cuMemcpyHtoDAsync");
     memcpy((void *)(uintptr_t)to, from, size);
     return 0;
@@ -369,6 +420,7 @@ cuda_result cuMemcpyHtoDAsync_v2(cuda_pointer to, const void *from, size_t size,
 cuda_result cuMemcpyDtoHAsync_v2(void *to, cuda_pointer from, size_t size, cuda_stream stream)
 {
     (void)stream;
+    context_needed();
     CALL("cuMemcpyDtoHAsync");
     memcpy(to, (const void *)(uintptr_t)from, size);
     return 0;

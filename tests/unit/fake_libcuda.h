@@ -14,9 +14,13 @@ struct fake_launch {
 /* What the test reads and sets. */
 struct fake_state {
     int fail_at, fail_code; /* the call of this number fails; 0: none */
+    int fails_on;           /* and all behind it */
     int calls;
-    char last[64];
+    int lost;    /* a sticky code that a call has given: every later one gives it again */
+    int misused; /* calls with a module or pointer that is not alive, or without a context */
+    char last[64], failed[64];                 /* names of calls */
     int contexts, depth, modules, allocations; /* alive */
+    int modules_made;
     int launches;
     struct fake_launch launched[4];
     int capturing, fitting, has_clusters, devices, driver_version;

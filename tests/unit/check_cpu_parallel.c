@@ -1,0 +1,138 @@
+#include "cpu_parallel.h"
+
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { COUNT = 10000, THREADS = 4 };
+
+struct tally {
+    atomic_int done[COUNT], at_work[THREADS], workers_seen;
+    atomic_bool is_wrong;
+};
+
+static void tally_item(void *context, int64_t index, int worker)
+{
+    struct tally *tally = context;
+    if (worker < 0 || worker >= THREADS || atomic_fetch_add(&tally->at_work[worker], 1) != 0)
+        atomic_store(&tally->is_wrong, true);
+    atomic_fetch_add(&tally->done[index], 1);
+    for (volatile int i = 0; i < 200; i++)
+        ;
+    atomic_fetch_or(&tally->workers_seen, 1 << worker);
+    atomic_fetch_sub(&tally->at_work[worker], 1);
+}
+
+static bool is_complete(const struct tally *tally)
+{
+    for (int i = 0; i < COUNT; i++)
+        if (atomic_load(&tally->done[i]) != 1)
+            return false;
+    return !atomic_load(&tally->is_wrong);
+}
+
+static struct tally *tally_make(void)
+{
+    struct tally *tally = calloc(1, sizeof *tally);
+    ck_assert_ptr_nonnull(tally);
+    return tally;
+}
+
+START_TEST(every_index_is_done_once_and_a_worker_does_one_at_a_time)
+{
+    struct tally *tally = tally_make();
+    cpu_parallel_prepare(THREADS);
+    cpu_parallel(THREADS, COUNT, tally_item, tally);
+    ck_assert(is_complete(tally));
+    free(tally);
+}
+END_TEST
+
+START_TEST(without_threads_the_caller_is_worker_0)
+{
+    struct tally *tally = tally_make();
+    cpu_parallel(THREADS, COUNT, tally_item, tally); /* nothing was prepared */
+    ck_assert(is_complete(tally));
+    ck_assert_int_eq(tally->workers_seen, 1);
+    free(tally);
+}
+END_TEST
+
+static void *loop_again_and_again(void *nothing)
+{
+    for (int i = 0; i < 20; i++) {
+        struct tally *tally = tally_make();
+        cpu_parallel(1 + i % THREADS, COUNT, tally_item, tally);
+        ck_assert(is_complete(tally));
+        free(tally);
+    }
+    return nothing;
+}
+
+START_TEST(several_loops_run_at_once)
+{
+    pthread_t threads[THREADS];
+    cpu_parallel_prepare(THREADS);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, loop_again_and_again, NULL), 0);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+}
+END_TEST
+
+START_TEST(a_forked_process_does_it_alone)
+{
+    struct tally *tally = tally_make();
+    int status;
+    cpu_parallel_prepare(THREADS);
+    cpu_parallel(THREADS, COUNT, tally_item, tally);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        struct tally *own = calloc(1, sizeof *own);
+        cpu_parallel_prepare(THREADS);
+        cpu_parallel(THREADS, COUNT, tally_item, own);
+        exit(is_complete(own) && own->workers_seen == 1 ? 0 : 1); /* with its destructors */
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    free(tally);
+}
+END_TEST
+
+START_TEST(threads_that_cannot_be_made_are_done_without)
+{
+    struct tally *tally = tally_make();
+    const struct rlimit limit = {1 << 20, RLIM_INFINITY}; /* no stack fits any more */
+    const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    cpu_parallel_prepare(THREADS);
+    cpu_parallel(THREADS, COUNT, tally_item, tally);
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
+    ck_assert(is_complete(tally));
+    ck_assert_int_eq(tally->workers_seen, 1);
+    free(tally);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *cases = tcase_create("cpu_parallel");
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, every_index_is_done_once_and_a_worker_does_one_at_a_time);
+    tcase_add_test(cases, without_threads_the_caller_is_worker_0);
+    tcase_add_test(cases, several_loops_run_at_once);
+    tcase_add_test(cases, a_forked_process_does_it_alone);
+    tcase_add_test(cases, threads_that_cannot_be_made_are_done_without);
+    Suite *suite = suite_create("cpu_parallel");
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
