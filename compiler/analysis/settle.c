@@ -5,10 +5,18 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHANNELS = 8, WARM_UP = 64, STEPS_MAX = 1024 };
+/* Long tiles are tried in fewer channels; a hopeless one is given up. */
+enum {
+    CHANNELS = 8,
+    CHANNELS_OF_LONG = 4,
+    LONG = 1024,
+    WARM_UP = 64,
+    STEPS_MAX = 4096,
+    CORRECTIONS_MAX = 16
+};
 
 static const int chunk_steps[SETTLE_CHUNKS] = {4, 8, 16, 32, 64},
-                 tile_chunks[SETTLE_TILES] = {4, 16, 64};
+                 tile_chunks[SETTLE_TILES] = {4, 16, 64, 256};
 
 /* As kernels-gen/forward.h: what a correction may move and still be the last, and what an exit may
  * differ from the next entry (a few roundings, the default of plans). */
@@ -73,7 +81,7 @@ struct solver {
     float *scratch, *jac, *product, *next;
     struct channel channel[CHANNELS];
     bool is_affine;
-    int chunk, chunks;
+    int chunk, chunks, channels;
 };
 
 static void run_step(const struct solver *s, const struct ir_program *program, float *h,
@@ -201,22 +209,26 @@ static void solve_tile(struct solver *s, float *corrections, float *finals)
 {
     int count = 0, final_count = 0;
     bool is_settled = false, differs = true;
-    for (int c = 0; c < CHANNELS; c++)
+    for (int c = 0; c < s->channels; c++)
         first_guess(s, &s->channel[c]);
     while (differs) {
         while (!is_settled) {
             bool has_moved = false;
-            for (int c = 0; c < CHANNELS; c++) {
+            for (int c = 0; c < s->channels; c++) {
                 for (int w = 0; w < s->chunks; w++)
                     run_tangent(s, &s->channel[c], w);
                 has_moved |= correct(s, &s->channel[c]);
             }
-            count++;
+            if (++count > CORRECTIONS_MAX) {
+                *corrections = (float)(s->chunks > CORRECTIONS_MAX ? s->chunks : CORRECTIONS_MAX);
+                *finals = 1;
+                return;
+            }
             is_settled = s->is_affine || count > s->chunks || (count > 1 && !has_moved);
         }
         const bool sweeps = count > s->chunks;
         differs = false;
-        for (int c = 0; c < CHANNELS; c++)
+        for (int c = 0; c < s->channels; c++)
             differs |= run_final(s, &s->channel[c], sweeps);
         final_count++;
         is_settled = sweeps;
@@ -236,7 +248,7 @@ static float *floats(struct arena *arena, size_t count)
 static void make_channels(struct solver *s, struct arena *arena)
 {
     const struct ir *ir = s->ir;
-    const size_t n = ir->states, chunks = 64, steps = WARM_UP + STEPS_MAX;
+    const size_t n = ir->states, chunks = 256, steps = WARM_UP + STEPS_MAX;
     uint64_t random = 1;
     for (int k = 0; k < CHANNELS; k++) {
         struct channel *c = &s->channel[k];
@@ -283,16 +295,15 @@ void settle_find(struct settle *out, const struct ir *ir, bool is_affine, struct
             s.chunk = chunk_steps[a];
             s.chunks = tile_chunks[b];
             if (s.chunk * s.chunks <= STEPS_MAX) {
+                s.channels = s.chunk * s.chunks > LONG ? CHANNELS_OF_LONG : CHANNELS;
                 solve_tile(&s, &out->corrections[a][b], &out->finals[a][b]);
-                continue;
-            }
-            /* Too long to try: as much more as from the tile a quarter as long. */
-            out->corrections[a][b] = 2 * out->corrections[a][b - 1] - out->corrections[a][b - 2];
-            out->finals[a][b] = 2 * out->finals[a][b - 1] - out->finals[a][b - 2];
-            if (out->corrections[a][b] < out->corrections[a][b - 1])
-                out->corrections[a][b] = out->corrections[a][b - 1];
-            if (out->finals[a][b] < out->finals[a][b - 1])
+            } else {
+                /* Too long to try: it grows on as before. */
+                const float last = out->corrections[a][b - 1], before = out->corrections[a][b - 2];
+                out->corrections[a][b] =
+                    fminf(last > before ? last * last / before : last, (float)s.chunks);
                 out->finals[a][b] = out->finals[a][b - 1];
+            }
         }
 }
 
@@ -306,7 +317,7 @@ void settle_at(const struct settle *settle, double chunk, double chunks, double 
 {
     /* Behind the last column it goes on as between the last two. */
     const double row = fmin(fmax(log2(chunk) - 2, 0), SETTLE_CHUNKS - 1);
-    const double column = fmin(fmax((log2(chunks) - 2) / 2, 0), 4);
+    const double column = fmin(fmax((log2(chunks) - 2) / 2, 0), SETTLE_TILES);
     const int a = (int)fmin(floor(row), SETTLE_CHUNKS - 2);
     const int b = (int)fmin(floor(column), SETTLE_TILES - 2);
     *corrections = 0;

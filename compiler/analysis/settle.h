@@ -7,15 +7,16 @@
 
 #include "ir.h"
 
-enum { SETTLE_CHUNKS = 5, SETTLE_TILES = 3 };
+enum { SETTLE_CHUNKS = 5, SETTLE_TILES = 4 };
 
-/* Of a tile, for chunks of 4, 8, 16, 32, 64 steps (rows) and 4, 16, 64 of them (columns). */
+/* Of a tile, for chunks of 4, 8, 16, 32, 64 steps (rows) and 4, 16, 64, 256 of them (columns). A
+ * tile that does not settle in some corrections is taken to need one for every chunk. */
 struct settle {
     float corrections[SETTLE_CHUNKS][SETTLE_TILES];
     float finals[SETTLE_CHUNKS][SETTLE_TILES]; /* runs without tangents, the last included */
 };
 
-/* 'ir' complete: next, jac, guess. Some tens of milliseconds. */
+/* 'ir' complete: next, jac, guess. Some tens of milliseconds to some hundred. */
 void settle_find(struct settle *out, const struct ir *ir, bool is_affine, struct arena *arena);
 
 /* Between the table's places; a single chunk needs no correction and one final run. */
