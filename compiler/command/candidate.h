@@ -3,8 +3,7 @@
 #define PRNN_CANDIDATE_H
 
 #include "arena.h"
-#include "assemble.h"
-#include "cuda_device.h"
+#include "strategy_grid.h"
 
 #include <stdint.h>
 
@@ -13,17 +12,8 @@ struct candidate_list {
     uint32_t count, sequential; /* the first ones run in order: one chunk a tile */
 };
 
-/* The problem that candidates are for. 'options' is that of the kernel without its strategy. */
-struct candidate_problem {
-    const struct unit *unit;
-    const struct cuda_properties *device;
-    struct assemble_options options;
-    int64_t batch, seq_len, channels;
-    uint32_t most; /* candidates; the likelier ones are kept */
-};
-
-/* A grid of strategies that the device can hold and that fill it reasonably. */
-void candidate_grid(struct candidate_list *out, const struct candidate_problem *problem,
+/* At most 'most' strategies of the grid: the fastest by prediction, and the best of each kind. */
+void candidate_grid(struct candidate_list *out, const struct model_problem *problem, uint32_t most,
                     struct arena *arena);
 
 /* One strategy a line, perhaps with "forward" or "backward" before it; '#' begins a comment. NULL,

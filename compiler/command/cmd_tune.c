@@ -5,6 +5,7 @@
 #include "handles.h"
 #include "measure.h"
 #include "measure_device.h"
+#include "profile.h"
 #include "tune_report.h"
 #include "tuned.h"
 
@@ -60,6 +61,7 @@ static const struct option options[] = {
 /* One kernel on one shape, and its candidates as jobs for the compilers. */
 struct task {
     const struct unit *unit;
+    const struct profile *profile;
     const char *path;
     prnn_storage storage;
     bool is_backward;
@@ -139,14 +141,12 @@ static int add_task(struct tune *tune, const struct task *wanted)
         if (fault)
             return command_usage(tune->inv, "candidates, %s", fault);
     } else {
-        const struct candidate_problem problem = {.unit = task->unit,
-                                                  .device = cuda_device_properties(tune->ctx->cuda),
-                                                  .options = kernel,
-                                                  .batch = task->shape.batch,
-                                                  .seq_len = task->shape.seq_len,
-                                                  .channels = task->shape.channels,
-                                                  .most = tune->most};
-        candidate_grid(&task->list, &problem, arena);
+        const struct backend_shape shape = {.batch = task->shape.batch,
+                                            .seq_len = task->shape.seq_len,
+                                            .channels = task->shape.channels};
+        const struct model_problem problem = profile_problem(
+            task->profile, task->unit, cuda_device_properties(tune->ctx->cuda), &shape, &kernel);
+        candidate_grid(&task->list, &problem, tune->most, arena);
     }
     task->jobs = arena_array(arena, task->list.count + 1, sizeof *task->jobs);
     for (uint32_t i = 0; i < task->list.count; i++) {
@@ -452,28 +452,35 @@ static int close_csv(struct tune *tune)
     return EXIT_CODE_IO;
 }
 
-static int make_tasks(struct tune *tune, struct unit *const *units)
+static int make_tasks(struct tune *tune, struct unit *const *units, struct profile *profiles)
 {
     const struct arguments *arguments = &tune->inv->arguments;
     const size_t most =
         (size_t)arguments->operand_count * tune->dtype_count * tune->shapes.count * 2;
     tune->tasks = arena_array(tune->inv->arena, most + 1, sizeof *tune->tasks);
     tune->results = arena_array(tune->inv->arena, most + 1, sizeof *tune->results);
-    for (uint32_t f = 0; f < arguments->operand_count; f++)
+    for (uint32_t f = 0; f < arguments->operand_count; f++) {
+        output_progress("%s: trying how soon it settles", arguments->operands[f]);
+        const int code = command_status(profile_find(&profiles[f], units[f], tune->ctx->cache),
+                                        arguments->operands[f]);
+        if (code)
+            return code;
         for (uint32_t d = 0; d < tune->dtype_count; d++)
             for (uint32_t s = 0; s < tune->shapes.count; s++)
                 for (int is_backward = 0; is_backward < 2; is_backward++) {
                     const struct task task = {.unit = units[f],
+                                              .profile = &profiles[f],
                                               .path = arguments->operands[f],
                                               .storage = tune->dtypes[d],
                                               .is_backward = is_backward,
                                               .shape = tune->shapes.shapes[s]};
                     if (!tune->is_direction_wanted[is_backward])
                         continue;
-                    const int code = add_task(tune, &task);
-                    if (code)
-                        return code;
+                    const int fault = add_task(tune, &task);
+                    if (fault)
+                        return fault;
                 }
+    }
     return EXIT_CODE_OK;
 }
 
@@ -492,6 +499,7 @@ static int run(struct invocation *inv)
     struct tune tune = {.inv = inv};
     const uint32_t files = inv->arguments.operand_count;
     struct unit **units = arena_array(inv->arena, files + 1, sizeof *units);
+    struct profile *profiles = arena_array(inv->arena, files + 1, sizeof *profiles);
     int threads = 1;
     int code = command_cell_options(inv, &load_options);
     if (!code)
@@ -505,7 +513,7 @@ static int run(struct invocation *inv)
     if (!code)
         code = open_csv(&tune);
     if (!code)
-        code = make_tasks(&tune, units);
+        code = make_tasks(&tune, units, profiles);
     if (!code) {
         output_progress("measuring the bandwidth of a copy");
         tune.bandwidth = measure_device_bandwidth(tune.ctx->cuda);

@@ -142,10 +142,13 @@ static uint64_t registers_of(const struct counts *n, const struct assemble_optio
     const struct strategy *s = &o->strategy;
     const uint64_t states = n->states;
     uint64_t wanted = 48 + 16 * states * s->vc;
+    if (o->kernel == ASSEMBLE_DECODE || o->kernel == ASSEMBLE_COMPARE || o->kernel == ASSEMBLE_SCAN)
+        return 64;
     if (o->kernel == ASSEMBLE_BACKWARD && s->tile_chunks > 1)
         wanted += (uint64_t)saved * s->chunk * s->vc;
     else if (s->tile_chunks * s->cluster > 1)
         wanted += recorded ? 5 * recorded / 2 - 16 : 4 * states * states * s->vc;
+    wanted *= o->storage == ASSEMBLE_F64 ? 2 : 1;
     return wanted > 240 ? 240 : wanted;
 }
 

@@ -95,9 +95,6 @@ prnn_status plan_create_cuda(prnn_plan *plan, const char *strategy);
 prnn_status plan_create_scan_cuda(prnn_plan *plan, const prnn_scan_problem *problem);
 /* "W8 S16 L32 V1 R2 C1" into a strategy. */
 prnn_status strategy_read(struct strategy *out, const char *text);
-/* The strategy of a kernel for a shape, from what was measured. */
-void strategy_choose(struct strategy *out, const struct backend_shape *shape,
-                     enum assemble_kernel kernel);
 /* A forced strategy within what a kernel can hold. */
 void strategy_limit(struct strategy *strategy, enum assemble_kernel kernel);
 /* The compiler's words for the public header's. */

@@ -2,9 +2,12 @@
 #include "handles.h"
 
 #include "cuda_backend.h"
+#include "number.h"
+#include "profile.h"
 #include "status.h"
 #include "tuned.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,24 +77,36 @@ static const char *const chooser_words[] = {"model", "tuned", "caller"};
 struct used {
     struct strategy strategy;
     enum chooser chooser;
+    double seconds; /* predicted, or measured; 0: neither */
 };
+
+/* "0.0981 ms, model"; in 'room'. */
+static const char *expected(char room[64], const struct used *used)
+{
+    char number[NUMBER_TEXT_ROOM] = "-";
+    if (used->seconds > 0)
+        number_print_short(number, 1e3 * used->seconds, 3);
+    snprintf(room, 64, "%s ms, %s", number, chooser_words[used->chooser]);
+    return used->seconds > 0 ? room : chooser_words[used->chooser];
+}
 
 static char *describe(const prnn_plan *plan, const struct used *forward,
                       const struct used *backward)
 {
     const struct strategy *s = &forward->strategy, *b = &backward->strategy;
+    char rooms[2][64];
     return text_make("device: %s\nstrategy: W%u S%u L%u V%u R%u C%u\n"
                      "backward strategy: W%u S%u L%u V%u R%u C%u\n"
-                     "strategy chosen by: %s\nbackward strategy chosen by: %s\nworkspace: %zu\n%s",
+                     "expected: %s\nbackward expected: %s\nworkspace: %zu\n%s",
                      plan->ctx->device, s->tile_chunks, s->chunk, s->lanes, s->vc, s->stages,
                      s->cluster, b->tile_chunks, b->chunk, b->lanes, b->vc, b->stages, b->cluster,
-                     chooser_words[forward->chooser], chooser_words[backward->chooser],
-                     plan->workspace, cuda_plan_describe(plan->cuda));
+                     expected(rooms[0], forward), expected(rooms[1], backward), plan->workspace,
+                     cuda_plan_describe(plan->cuda));
 }
 
 /* What was measured for this kernel and class of shapes; 'text' is the kernel's under any strategy.
  * A strategy that is not understood, from a later version say, counts as none. */
-static bool find_tuned(struct strategy *out, const prnn_plan *plan, const struct tuned *tuned,
+static bool find_tuned(struct used *out, const prnn_plan *plan, const struct tuned *tuned,
                        const struct assemble_options *options, const struct pipeline_text *text)
 {
     const struct cuda_properties *device = cuda_device_properties(plan->ctx->cuda);
@@ -102,8 +117,12 @@ static bool find_tuned(struct strategy *out, const prnn_plan *plan, const struct
     const struct cache_key key = tuned_key(device, options, text->assembled.half_hash);
     tuned_class(&plan->shape, &width, &length);
     const struct tuned_entry *entry = tuned_find(tuned, &key, width, length);
-    return entry && strategy_read(out, entry->strategy) == PRNN_OK &&
-           (out->cluster == 1 || device->has_clusters);
+    if (!entry || strategy_read(&out->strategy, entry->strategy) < 0 ||
+        (out->strategy.cluster > 1 && !device->has_clusters))
+        return false;
+    out->chooser = CHOSEN_BY_TUNING;
+    out->seconds = 1e-9 * (double)entry->nanoseconds;
+    return true;
 }
 
 /* Replace a text by the one of a strategy that was measured. */
@@ -112,9 +131,11 @@ static prnn_status use_tuned(struct pipeline_text *text, struct used *used,
                              const struct unit *unit, const struct tuned *tuned)
 {
     struct assemble_options wanted = *options;
+    struct used found = *used;
     struct pipeline_text other;
-    if (!find_tuned(&wanted.strategy, plan, tuned, options, text))
+    if (!find_tuned(&found, plan, tuned, options, text))
         return PRNN_OK;
+    wanted.strategy = found.strategy;
     const prnn_status st = make_text(&other, &wanted, unit, false);
     if (st == PRNN_E_LIMIT)
         return PRNN_OK;
@@ -123,8 +144,24 @@ static prnn_status use_tuned(struct pipeline_text *text, struct used *used,
     pipeline_text_free(text);
     *text = other;
     *options = wanted;
-    *used = (struct used){wanted.strategy, CHOSEN_BY_TUNING};
+    *used = found;
     return PRNN_OK;
+}
+
+/* The strategy of a kernel before it is known whether one was measured. */
+static void choose(struct used *used, const prnn_plan *plan, const struct unit *unit,
+                   const struct profile *profile, const struct assemble_options *options)
+{
+    struct prediction prediction = {0};
+    used->chooser = CHOSEN_BY_MODEL;
+    if (options->kernel == ASSEMBLE_SCAN)
+        strategy_choose_scan(&used->strategy, &plan->shape);
+    else if (options->kernel != ASSEMBLE_DECODE) {
+        const struct model_problem problem = profile_problem(
+            profile, unit, cuda_device_properties(plan->ctx->cuda), &plan->shape, options);
+        strategy_choose(&used->strategy, &prediction, &problem);
+        used->seconds = prediction.seconds;
+    }
 }
 
 /* PARARNNC_TUNED=ignore, or the strategy "model", passes over what was measured. */
@@ -144,29 +181,35 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
     struct pipeline_text texts[CUDA_KERNEL_COUNT];
     struct backend_text backend[CUDA_KERNEL_COUNT];
     const struct backend_text *pointers[CUDA_KERNEL_COUNT] = {NULL};
-    struct used used[CUDA_KERNEL_COUNT] = {{{0}, CHOSEN_BY_MODEL}};
+    struct used used[CUDA_KERNEL_COUNT] = {{.chooser = CHOSEN_BY_MODEL}};
     struct tuned tuned = load_tuned(plan, strategy);
+    struct profile profile;
     prnn_status st = PRNN_OK;
     memset(texts, 0, sizeof texts);
     if (strategy && !strcmp(strategy, "model"))
         strategy = NULL;
-    if (strategy && (st = strategy_read(&common->strategy, strategy)) < 0)
-        return st;
+    if (strategy)
+        st = strategy_read(&common->strategy, strategy);
+    else if (unit)
+        st = profile_find(&profile, unit, plan->ctx->cache);
     for (int k = 0; k < CUDA_KERNEL_COUNT && st >= 0; k++) {
         struct assemble_options options = *common;
         if (!wanted[k])
             continue;
         options.kernel = kernels[k];
         options.target = ASSEMBLE_CUDA;
+        used[k].chooser = strategy ? CHOSEN_BY_CALLER : CHOSEN_BY_MODEL;
         if (strategy)
             strategy_limit(&options.strategy, options.kernel);
-        else
-            strategy_choose(&options.strategy, &plan->shape, options.kernel);
+        else {
+            choose(&used[k], plan, unit, &profile, &options);
+            options.strategy = used[k].strategy;
+        }
         if (!cuda_device_properties(plan->ctx->cuda)->has_clusters)
             options.strategy.cluster = 1;
         /* The backward pass holds more rows: a forced strategy is that of the forward solve. */
         st = make_text(&texts[k], &options, unit, !strategy || k == CUDA_BACKWARD);
-        used[k] = (struct used){options.strategy, strategy ? CHOSEN_BY_CALLER : CHOSEN_BY_MODEL};
+        used[k].strategy = options.strategy;
         if (st == PRNN_OK)
             st = use_tuned(&texts[k], &used[k], &options, plan, unit, &tuned);
         if (st < 0)

@@ -1,0 +1,334 @@
+#include "settle.h"
+
+#include "ir_eval.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Long tiles are tried in fewer channels; a hopeless one is given up. */
+enum {
+    CHANNELS = 8,
+    CHANNELS_OF_LONG = 4,
+    LONG = 1024,
+    WARM_UP = 64,
+    STEPS_MAX = 4096,
+    CORRECTIONS_MAX = 16
+};
+
+static const int chunk_steps[SETTLE_CHUNKS] = {4, 8, 16, 32, 64},
+                 tile_chunks[SETTLE_TILES] = {4, 16, 64, 256};
+
+/* As kernels-gen/forward.h: what a correction may move and still be the last, and what an exit may
+ * differ from the next entry (a few roundings, the default of plans). */
+static const float stop_move = 3e-3f, tolerance = 8 * 1.1920929e-07f;
+
+/* ---- Random leaves: splitmix64, Box and Muller, the same on every run ---- */
+
+static double next_uniform(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return ((double)((z ^ z >> 31) >> 11) + 0.5) * 0x1p-53;
+}
+
+static double next_normal(uint64_t *state)
+{
+    const double radius = sqrt(-2 * log(next_uniform(state)));
+    return radius * cos(6.283185307179586 * next_uniform(state));
+}
+
+/* Inputs N(0, 1), parameters as declared, else N(0, 0.5); within their ranges. */
+static float draw(const struct ir_decl *decl, uint64_t *random)
+{
+    double v;
+    if (decl->role == IR_ROLE_INPUT)
+        v = next_normal(random);
+    else if (decl->init == IR_INIT_NORMAL)
+        v = decl->init_a + decl->init_b * next_normal(random);
+    else if (decl->init == IR_INIT_UNIFORM)
+        v = decl->init_a + (decl->init_b - decl->init_a) * next_uniform(random);
+    else if (decl->init == IR_INIT_DEFAULT)
+        v = 0.5 * next_normal(random);
+    else
+        v = decl->init == IR_INIT_ZEROS ? 0 : decl->init == IR_INIT_ONES ? 1 : decl->init_a;
+    if (decl->has_range)
+        v = v < decl->lo ? decl->lo : v > decl->hi ? decl->hi : v;
+    return (float)v;
+}
+
+static void draw_role(float *out, const struct ir *ir, enum ir_role role, uint32_t count,
+                      uint64_t *random)
+{
+    for (uint32_t k = 0; k < count; k++) {
+        uint32_t element;
+        out[k] = draw(ir_decl_of(ir, role, k, &element), random);
+    }
+}
+
+/* ---- One tile ---- */
+
+struct channel {
+    float *x, *p;                           /* [steps][inputs], [params] */
+    float *h0;                              /* the cell's initial state */
+    float *carry;                           /* the state before the tile */
+    float *entry, *exits, *tangent, *scale; /* of each chunk */
+};
+
+struct solver {
+    const struct ir *ir;
+    struct ir_program *step, *jacobian, *guess;
+    float *scratch, *jac, *product, *next;
+    struct channel channel[CHANNELS];
+    bool is_affine;
+    int chunk, chunks, channels;
+};
+
+static void run_step(const struct solver *s, const struct ir_program *program, float *h,
+                     const float *x, const float *p)
+{
+    const struct ir_leaves_f32 leaves = {
+        .h = h, .x = x, .p = p, .out = {[IR_OUT_NEXT] = s->next, [IR_OUT_JACOBIAN] = s->jac}};
+    ir_eval_f32(program, &leaves, s->scratch);
+    memcpy(h, s->next, s->ir->states * sizeof *h);
+}
+
+static const float *inputs_at(const struct solver *s, const struct channel *c, int t)
+{
+    return c->x + (size_t)(WARM_UP + t) * s->ir->inputs;
+}
+
+static void run_tangent(const struct solver *s, struct channel *c, int w)
+{
+    const uint32_t n = s->ir->states;
+    float *h = c->exits + (size_t)w * n, *d = c->tangent + (size_t)w * n * n;
+    memcpy(h, c->entry + (size_t)w * n, n * sizeof *h);
+    for (uint32_t ij = 0; ij < n * n; ij++)
+        d[ij] = ij % (n + 1) == 0;
+    for (int t = w * s->chunk; t < (w + 1) * s->chunk; t++) {
+        run_step(s, s->jacobian, h, inputs_at(s, c, t), c->p);
+        for (uint32_t i = 0; i < n; i++)
+            for (uint32_t j = 0; j < n; j++) {
+                float sum = 0;
+                for (uint32_t k = 0; k < n; k++)
+                    sum += s->jac[i * n + k] * d[k * n + j];
+                s->product[i * n + j] = sum;
+            }
+        memcpy(d, s->product, n * n * sizeof *d);
+    }
+}
+
+static float larger(float a, float b)
+{
+    return b > a ? b : a;
+}
+
+/* New entries by Newton's method; whether one moved by more than a last correction may. */
+static bool correct(const struct solver *s, struct channel *c)
+{
+    const uint32_t n = s->ir->states;
+    float delta[32] = {0}, out[32];
+    bool has_moved = false;
+    for (int w = 0; w + 1 < s->chunks; w++) {
+        const float *d = c->tangent + (size_t)w * n * n, *exit = c->exits + (size_t)w * n;
+        const float *exit_behind = exit + n;
+        float *e = c->entry + (size_t)(w + 1) * n, move = 0, scale = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            out[i] = 0;
+            for (uint32_t j = 0; j < n; j++)
+                out[i] += (isfinite(d[i * n + j]) ? d[i * n + j] : 0) * delta[j];
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            float entry = exit[i] + out[i];
+            entry = isfinite(entry) ? entry : exit[i];
+            delta[i] = exit[i] - e[i] + out[i];
+            move = fabsf(entry - e[i]) <= move ? move : fabsf(entry - e[i]);
+            scale = larger(larger(scale, fabsf(entry)), larger(fabsf(e[i]), fabsf(exit_behind[i])));
+            e[i] = entry;
+        }
+        has_moved = has_moved || !(move <= stop_move * scale);
+    }
+    return has_moved;
+}
+
+/* The final run; whether an exit is not the next entry. 'sweeps': take the exit then. */
+static bool run_final(const struct solver *s, struct channel *c, bool sweeps)
+{
+    const uint32_t n = s->ir->states;
+    bool differs = false;
+    for (int w = 0; w < s->chunks; w++) {
+        float *h = c->exits + (size_t)w * n;
+        memcpy(h, c->entry + (size_t)w * n, n * sizeof *h);
+        c->scale[w] = 0;
+        for (int t = w * s->chunk; t < (w + 1) * s->chunk; t++) {
+            run_step(s, s->step, h, inputs_at(s, c, t), c->p);
+            for (uint32_t i = 0; i < n; i++)
+                c->scale[w] = larger(c->scale[w], fabsf(h[i]));
+        }
+    }
+    for (int w = 0; w + 1 < s->chunks; w++) {
+        const float *exit = c->exits + (size_t)w * n;
+        float *e = c->entry + (size_t)(w + 1) * n, gap = 0, scale = c->scale[w + 1];
+        for (uint32_t i = 0; i < n; i++) {
+            gap = fabsf(exit[i] - e[i]) <= gap ? gap : fabsf(exit[i] - e[i]);
+            scale = larger(scale, larger(fabsf(exit[i]), fabsf(e[i])));
+        }
+        if (gap == 0 || gap <= tolerance * scale)
+            continue;
+        differs = true;
+        if (sweeps)
+            memcpy(e, exit, n * sizeof *e);
+    }
+    return differs;
+}
+
+static void first_guess(const struct solver *s, struct channel *c)
+{
+    const uint32_t n = s->ir->states;
+    for (int w = 0; w < s->chunks; w++) {
+        float *e = c->entry + (size_t)w * n;
+        memcpy(e, w ? c->h0 : c->carry, n * sizeof *e);
+        if (w == 0)
+            continue;
+        const float *x = inputs_at(s, c, w * s->chunk - 1);
+        run_step(s, s->step, e, x, c->p);
+        if (!s->guess)
+            continue;
+        memcpy(s->next, e, n * sizeof *e);
+        const struct ir_leaves_f32 leaves = {
+            .h = c->h0, .x = x, .p = c->p, .out = {[IR_OUT_GUESS] = s->next}};
+        ir_eval_f32(s->guess, &leaves, s->scratch);
+        for (uint32_t i = 0; i < n; i++)
+            if (ir_find_out(s->ir, IR_OUT_GUESS, i, 0) != IR_REF_NONE)
+                e[i] = s->next[i];
+    }
+}
+
+/* All channels go on until the last one has settled, as the threads of a block do. */
+static void solve_tile(struct solver *s, float *corrections, float *finals)
+{
+    int count = 0, final_count = 0;
+    bool is_settled = false, differs = true;
+    for (int c = 0; c < s->channels; c++)
+        first_guess(s, &s->channel[c]);
+    while (differs) {
+        while (!is_settled) {
+            bool has_moved = false;
+            for (int c = 0; c < s->channels; c++) {
+                for (int w = 0; w < s->chunks; w++)
+                    run_tangent(s, &s->channel[c], w);
+                has_moved |= correct(s, &s->channel[c]);
+            }
+            if (++count > CORRECTIONS_MAX) {
+                *corrections = (float)(s->chunks > CORRECTIONS_MAX ? s->chunks : CORRECTIONS_MAX);
+                *finals = 1;
+                return;
+            }
+            is_settled = s->is_affine || count > s->chunks || (count > 1 && !has_moved);
+        }
+        const bool sweeps = count > s->chunks;
+        differs = false;
+        for (int c = 0; c < s->channels; c++)
+            differs |= run_final(s, &s->channel[c], sweeps);
+        final_count++;
+        is_settled = sweeps;
+        /* A sweep makes one more chunk exact, so this ends. */
+        if (final_count > 2 * s->chunks)
+            break;
+    }
+    *corrections = (float)count;
+    *finals = (float)final_count;
+}
+
+static float *floats(struct arena *arena, size_t count)
+{
+    return arena_array(arena, count + 1, sizeof(float));
+}
+
+static void make_channels(struct solver *s, struct arena *arena)
+{
+    const struct ir *ir = s->ir;
+    const size_t n = ir->states, chunks = 256, steps = WARM_UP + STEPS_MAX;
+    uint64_t random = 1;
+    for (int k = 0; k < CHANNELS; k++) {
+        struct channel *c = &s->channel[k];
+        *c = (struct channel){.x = floats(arena, steps * ir->inputs),
+                              .p = floats(arena, ir->params),
+                              .h0 = floats(arena, n),
+                              .carry = floats(arena, n),
+                              .entry = floats(arena, chunks * n),
+                              .exits = floats(arena, chunks * n),
+                              .tangent = floats(arena, chunks * n * n),
+                              .scale = floats(arena, chunks)};
+        draw_role(c->p, ir, IR_ROLE_PARAM, ir->params, &random);
+        for (size_t t = 0; t < steps; t++)
+            draw_role(c->x + t * ir->inputs, ir, IR_ROLE_INPUT, ir->inputs, &random);
+        for (uint32_t i = 0; i < ir->states; i++) {
+            uint32_t element;
+            c->h0[i] = (float)ir_decl_of(ir, IR_ROLE_STATE, i, &element)->initial;
+        }
+        memcpy(c->carry, c->h0, n * sizeof(float));
+        for (int t = -WARM_UP; t < 0; t++)
+            run_step(s, s->step, c->carry, inputs_at(s, c, t), c->p);
+    }
+}
+
+void settle_find(struct settle *out, const struct ir *ir, bool is_affine, struct arena *arena)
+{
+    struct solver s = {.ir = ir, .is_affine = is_affine};
+    const size_t n = ir->states;
+    s.step = ir_program_create(ir, IR_MASK(IR_OUT_NEXT), arena);
+    s.jacobian = ir_program_create(ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_JACOBIAN), arena);
+    size_t scratch = ir_program_scratch(s.step) + ir_program_scratch(s.jacobian);
+    for (uint32_t i = 0; i < ir->states && !s.guess; i++)
+        if (ir_find_out(ir, IR_OUT_GUESS, i, 0) != IR_REF_NONE)
+            s.guess = ir_program_create(ir, IR_MASK(IR_OUT_GUESS), arena);
+    if (s.guess)
+        scratch += ir_program_scratch(s.guess);
+    s.scratch = floats(arena, scratch);
+    s.jac = floats(arena, n * n);
+    s.product = floats(arena, n * n);
+    s.next = floats(arena, n);
+    make_channels(&s, arena);
+    for (int a = 0; a < SETTLE_CHUNKS; a++)
+        for (int b = 0; b < SETTLE_TILES; b++) {
+            s.chunk = chunk_steps[a];
+            s.chunks = tile_chunks[b];
+            if (s.chunk * s.chunks <= STEPS_MAX) {
+                s.channels = s.chunk * s.chunks > LONG ? CHANNELS_OF_LONG : CHANNELS;
+                solve_tile(&s, &out->corrections[a][b], &out->finals[a][b]);
+            } else {
+                /* Too long to try: it grows on as before. */
+                const float last = out->corrections[a][b - 1], before = out->corrections[a][b - 2];
+                out->corrections[a][b] =
+                    fminf(last > before ? last * last / before : last, (float)s.chunks);
+                out->finals[a][b] = out->finals[a][b - 1];
+            }
+        }
+}
+
+static double between(double lo, double hi, double part)
+{
+    return lo + (hi - lo) * part;
+}
+
+void settle_at(const struct settle *settle, double chunk, double chunks, double *corrections,
+               double *finals)
+{
+    /* Behind the last column it goes on as between the last two. */
+    const double row = fmin(fmax(log2(chunk) - 2, 0), SETTLE_CHUNKS - 1);
+    const double column = fmin(fmax((log2(chunks) - 2) / 2, 0), SETTLE_TILES);
+    const int a = (int)fmin(floor(row), SETTLE_CHUNKS - 2);
+    const int b = (int)fmin(floor(column), SETTLE_TILES - 2);
+    *corrections = 0;
+    *finals = 1;
+    if (chunks <= 1)
+        return;
+    *corrections =
+        between(between(settle->corrections[a][b], settle->corrections[a + 1][b], row - a),
+                between(settle->corrections[a][b + 1], settle->corrections[a + 1][b + 1], row - a),
+                column - b);
+    *finals = between(between(settle->finals[a][b], settle->finals[a + 1][b], row - a),
+                      between(settle->finals[a][b + 1], settle->finals[a + 1][b + 1], row - a),
+                      column - b);
+}

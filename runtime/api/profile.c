@@ -1,0 +1,150 @@
+#include "profile.h"
+
+#include "handles.h"
+#include "status.h"
+#include "strategy_grid.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A strategy for parallel solving has to be predicted this much faster than running in order. */
+static const double clear_win = 0.95;
+
+/* Outside of these bounds too little was measured to trust a prediction. */
+static bool is_known_well(const struct strategy *strategy, enum assemble_kernel kernel)
+{
+    if (strategy_is_sequential(strategy))
+        return strategy->chunk <= 16;
+    return strategy->lanes >= 8 && strategy->tile_chunks <= 64 && strategy->vc == 1 &&
+           strategy->stages <= 3 && (kernel != ASSEMBLE_BACKWARD || strategy->chunk <= 8);
+}
+
+struct search {
+    struct profile *profile;
+    const struct unit *unit;
+    bool is_known; /* 'settle' came from the cache */
+};
+
+static void find(struct arena *arena, void *context)
+{
+    struct search *search = context;
+    work_find(&search->profile->work, search->unit->ir, arena);
+    /* Larger blocks run in order. */
+    if (search->unit->ir->states > STRATEGY_STATES_MAX)
+        search->profile->settle = (struct settle){0};
+    else if (!search->is_known)
+        settle_find(&search->profile->settle, search->unit->ir, search->unit->structure.is_affine,
+                    arena);
+}
+
+/* The key of a cell: a digest of its emitted half, in which no name of the user stands. */
+static prnn_status key_of(struct cache_key *out, const struct unit *unit)
+{
+    const struct assemble_options options = {
+        .kernel = ASSEMBLE_DECODE,
+        .target = ASSEMBLE_CUDA,
+        .strategy = {
+            .lanes = 32, .vc = 1, .tile_chunks = 1, .chunk = 1, .stages = 2, .cluster = 1}};
+    struct pipeline_text text;
+    if (pipeline_assemble(&text, unit, &options) != PIPELINE_OK || text.refusal)
+        return status_set(PRNN_E_NOMEM, "no memory for a kernel text");
+    const uint64_t half = text.assembled.half_hash;
+    pipeline_text_free(&text);
+    const struct cache_part parts[] = {{"kind", "settle 1", 8}, {"cell", &half, sizeof half}};
+    *out = cache_key_make(parts, sizeof parts / sizeof *parts);
+    return PRNN_OK;
+}
+
+prnn_status profile_find(struct profile *out, const struct unit *unit, struct cache *cache)
+{
+    struct search search = {.profile = out, .unit = unit};
+    struct cache_key key;
+    void *data;
+    size_t size;
+    const prnn_status st = key_of(&key, unit);
+    if (st < 0)
+        return st;
+    if (cache_get(cache, &key, &data, &size)) {
+        search.is_known = size == sizeof out->settle;
+        if (search.is_known)
+            memcpy(&out->settle, data, size);
+        free(data);
+    }
+    if (pipeline_guard(NULL, find, &search) != PIPELINE_OK)
+        return status_set(PRNN_E_NOMEM, "no memory for the profile of cell '%s'", unit->ir->name);
+    if (!search.is_known)
+        cache_put(cache, &key, "profile", &out->settle, sizeof out->settle);
+    return PRNN_OK;
+}
+
+struct model_problem profile_problem(const struct profile *profile, const struct unit *unit,
+                                     const struct cuda_properties *device,
+                                     const struct backend_shape *shape,
+                                     const struct assemble_options *options)
+{
+    return (struct model_problem){.unit = unit,
+                                  .options = *options,
+                                  .batch = shape->batch,
+                                  .seq_len = shape->seq_len,
+                                  .channels = shape->channels,
+                                  .device = device,
+                                  .work = &profile->work,
+                                  .settle = &profile->settle};
+}
+
+struct best {
+    const struct model_problem *problem;
+    struct strategy strategy[2]; /* in order, and parallel */
+    struct prediction prediction[2];
+    bool is_found[2];
+};
+
+static void look(void *context, const struct strategy *strategy)
+{
+    struct best *best = context;
+    const int which = !strategy_is_sequential(strategy);
+    struct prediction prediction;
+    if (!is_known_well(strategy, best->problem->options.kernel))
+        return;
+    model_predict(&prediction, best->problem, strategy);
+    if (best->is_found[which] && !(prediction.seconds < best->prediction[which].seconds))
+        return;
+    best->strategy[which] = *strategy;
+    best->prediction[which] = prediction;
+    best->is_found[which] = true;
+}
+
+void strategy_choose(struct strategy *out, struct prediction *prediction,
+                     const struct model_problem *problem)
+{
+    struct best best = {.problem = problem};
+    strategy_grid(problem, look, &best);
+    const bool is_parallel =
+        best.is_found[1] &&
+        (!best.is_found[0] || best.prediction[1].seconds < clear_win * best.prediction[0].seconds);
+    *out = best.strategy[is_parallel];
+    *prediction = best.prediction[is_parallel];
+    /* Nothing fits: the smallest there is, which the kernel then refuses with its words. */
+    if (!best.is_found[is_parallel])
+        *out = (struct strategy){
+            .lanes = 32, .vc = 1, .tile_chunks = 1, .chunk = 4, .stages = 2, .cluster = 1};
+}
+
+void strategy_choose_scan(struct strategy *out, const struct backend_shape *shape)
+{
+    /* What was fastest for the backward pass on an H200. Jacobians and right-hand sides of a chunk
+     * stay in registers. */
+    const double width = (double)shape->batch * (double)shape->channels;
+    const uint32_t states = shape->counts.states;
+    *out = (struct strategy){.lanes = 32, .vc = 1, .tile_chunks = 8, .stages = 2, .cluster = 1};
+    if (width < 3072)
+        *out = (struct strategy){
+            .lanes = 8, .vc = 1, .tile_chunks = width < 640 ? 16 : 32, .stages = 2, .cluster = 1};
+    out->chunk = states == 1 ? 8 : states == 2 ? 4 : 2;
+    /* Short sequences fill no wide tile. */
+    while (out->tile_chunks > 1 && (int64_t)out->tile_chunks * out->chunk > 2 * shape->seq_len) {
+        if (out->lanes < 32)
+            out->lanes *= 2;
+        out->tile_chunks /= 2;
+    }
+}

@@ -1,0 +1,97 @@
+#include "strategy_grid.h"
+
+enum { THREADS_FEWEST = 64, THREADS_MOST = 1024, CLUSTER_MOST = 16, WIDTH_OF_CLUSTERS = 16384 };
+
+struct grid {
+    const struct model_problem *problem;
+    void (*visit)(void *context, const struct strategy *strategy);
+    void *context;
+    uint32_t element_bytes, shared_most;
+};
+
+static void offer(const struct grid *grid, const struct strategy *s)
+{
+    const struct model_problem *p = grid->problem;
+    struct assemble_options options = p->options;
+    const uint32_t threads = s->lanes * s->tile_chunks, width = s->lanes * s->vc;
+    options.strategy = *s;
+    if (threads % 32 || threads > THREADS_MOST ||
+        (threads < THREADS_FEWEST && !strategy_is_sequential(s)))
+        return;
+    if (width * grid->element_bytes % 16 || (width > 32 && width > 2 * p->channels))
+        return;
+    /* More steps than the sequence has are for nothing. */
+    if (!strategy_is_sequential(s) &&
+        (int64_t)s->tile_chunks * s->chunk * s->cluster > 2 * p->seq_len)
+        return;
+    if (assemble_shared_bytes(p->unit->ir, &options) <= grid->shared_most)
+        grid->visit(grid->context, s);
+}
+
+static void offer_sequential(const struct grid *grid)
+{
+    static const uint32_t chunks[] = {8, 16, 4, 32}, stages[] = {4, 6, 3, 2},
+                          lanes[] = {32, 64, 128};
+    for (size_t l = 0; l < 3; l++)
+        for (size_t s = 0; s < 4; s++)
+            for (size_t r = 0; r < 4; r++)
+                for (uint32_t vc = 1; vc <= 2; vc++)
+                    offer(grid, &(struct strategy){.tile_chunks = 1,
+                                                   .chunk = chunks[s],
+                                                   .lanes = lanes[l],
+                                                   .vc = vc,
+                                                   .stages = stages[r],
+                                                   .cluster = 1});
+}
+
+/* The backward pass keeps values of every step of a chunk in registers. */
+static uint32_t chunk_most(const struct model_problem *problem)
+{
+    const uint32_t states = problem->unit->ir->states;
+    return problem->options.kernel != ASSEMBLE_BACKWARD ? 64 : states > 2 ? 4 : states > 1 ? 8 : 16;
+}
+
+static void offer_parallel(const struct grid *grid)
+{
+    const struct model_problem *p = grid->problem;
+    const double width = (double)p->batch * (double)p->channels;
+    const double threads_sm = p->device->threads_sm > 0 ? p->device->threads_sm : 2048;
+    const double capacity = threads_sm * p->device->multiprocessors;
+    const uint32_t most = chunk_most(p);
+    for (uint32_t w = 2; w <= 128; w *= 2)
+        for (uint32_t c = 1; c <= (p->device->has_clusters ? CLUSTER_MOST : 1); c *= 2) {
+            const double fill = width * w * c / capacity;
+            /* A device that is nearly empty wants more chunks, where the sequence has them. */
+            const bool has_more = (int64_t)w * c * 16 <= p->seq_len && (w < 32 || c < 8);
+            if (fill > 4 || (fill < 0.06 && has_more) || (c > 1 && width > WIDTH_OF_CLUSTERS))
+                continue;
+            for (uint32_t s = p->options.kernel == ASSEMBLE_BACKWARD ? 2 : 4; s <= most; s *= 2)
+                for (uint32_t l = 4; l <= 64; l *= 2)
+                    for (uint32_t vc = 1; vc <= 2; vc++)
+                        for (uint32_t r = 2; r <= 4; r++)
+                            offer(grid, &(struct strategy){.tile_chunks = w,
+                                                           .chunk = s,
+                                                           .lanes = l,
+                                                           .vc = vc,
+                                                           .stages = r,
+                                                           .cluster = c});
+        }
+}
+
+void strategy_grid(const struct model_problem *problem,
+                   void (*visit)(void *context, const struct strategy *strategy), void *context)
+{
+    const enum assemble_storage storage = problem->options.storage;
+    const struct grid grid = {.problem = problem,
+                              .visit = visit,
+                              .context = context,
+                              .element_bytes = storage == ASSEMBLE_F64   ? 8
+                                               : storage == ASSEMBLE_F32 ? 4
+                                                                         : 2,
+                              .shared_most = problem->device->shared_optin > 0
+                                                 ? (uint32_t)problem->device->shared_optin
+                                                 : 48u << 10};
+    offer_sequential(&grid);
+    if (problem->unit->ir->states <= STRATEGY_STATES_MAX)
+        offer_parallel(&grid);
+}

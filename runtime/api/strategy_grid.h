@@ -1,0 +1,20 @@
+/* The strategies that a choice is made from. */
+#ifndef PRNN_STRATEGY_GRID_H
+#define PRNN_STRATEGY_GRID_H
+
+#include "strategy_model.h"
+
+/* Tangents of more states do not fit the registers of a thread: such a cell runs in order. */
+enum { STRATEGY_STATES_MAX = 6 };
+
+/* Call visit() for every strategy of the grid that the device and the kernel can hold, always in
+ * the same order; those with one chunk a tile, which run in order, come first. */
+void strategy_grid(const struct model_problem *problem,
+                   void (*visit)(void *context, const struct strategy *strategy), void *context);
+
+static inline bool strategy_is_sequential(const struct strategy *strategy)
+{
+    return strategy->tile_chunks == 1 && strategy->cluster == 1;
+}
+
+#endif

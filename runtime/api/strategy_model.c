@@ -1,0 +1,331 @@
+#include "strategy_model.h"
+
+#include <math.h>
+
+/* What no manual says, fitted to 143 measurements of one H100 (bench/README.md): 15 % rms, and the
+ * strategy predicted to be the fastest is 8 % slower than the fastest in the mean over 18 kernels
+ * and shapes. Clocks unless said. */
+struct constants {
+    double clock_share;     /* of the highest clock that is kept under load */
+    double bandwidth_share; /* of bus width times clock that a copy reaches */
+    double memory_seconds;  /* from asking for a row to having it */
+    double launch_seconds;
+    double step;    /* of a step besides its chain: loads, addresses */
+    double tangent; /* ... of one that carries the tangent */
+    double adjoint; /* of a step of the backward pass in order */
+    double overlap; /* instructions of a warp that cannot hide behind its own chain, clocks each */
+    double scan;    /* for each chunk before a thread's own */
+    double barrier; /* and for what stands beside it in a correction */
+    double cluster; /* barrier of a cluster */
+    double cluster_each; /* ... for each of its thread blocks */
+    double narrow;       /* share that a tile takes longer each time its lanes are halved from 32 */
+    double pair;         /* ... with two channels a thread */
+    double tile;         /* of a tile: waiting for the ring, issuing the next copies */
+    double step_issue;   /* instructions of a step besides the cell's */
+    double store_issue;  /* ... for each value written */
+    double copy_issue;   /* ... for each 16 bytes asked for */
+    double scan_issue;   /* ... for each chunk before */
+    double blend;        /* exponent: how sharply the largest bound hides the others */
+    double kept;         /* share of its instructions that an adjoint with kept values has left */
+};
+
+static const struct constants fitted = {
+    .clock_share = 0.92,
+    .bandwidth_share = 0.88,
+    .memory_seconds = 1e-06,
+    .launch_seconds = 7.9e-06,
+    .step = 30,
+    .tangent = 4.3,
+    .adjoint = 1.7e+02,
+    .overlap = 0.19,
+    .scan = 32,
+    .barrier = 15,
+    .cluster = 6.1e+03,
+    .cluster_each = 95,
+    .narrow = 0.24,
+    .pair = 0.0012,
+    .tile = 19,
+    .step_issue = 5.2,
+    .store_issue = 19,
+    .copy_issue = 31,
+    .scan_issue = 30,
+    .blend = 3.2,
+    .kept = 0.89,
+};
+
+enum { SCHEDULERS = 4, SPECIAL_UNITS = 16, SHARED_RESERVED = 1024, BLOCKS_MOST = 16 };
+
+/* Bounds of which the largest hides most of the others. */
+static double blend(double a, double b, double exponent)
+{
+    const double most = fmax(a, b), least = fmin(a, b);
+    return most > 0 ? most * pow(1 + pow(least / most, exponent), 1 / exponent) : 0;
+}
+
+static double element_bytes(enum assemble_storage storage)
+{
+    return storage == ASSEMBLE_F64 ? 8 : storage == ASSEMBLE_F32 ? 4 : 2;
+}
+
+/* ---- What one thread does with its chunk ---- */
+
+struct share {
+    double latency; /* clocks */
+    double issue;   /* instructions of a warp */
+    double special; /* results of a thread */
+};
+
+static void add(struct share *sum, const struct share *one, double times)
+{
+    sum->latency += times * one->latency;
+    sum->issue += times * one->issue;
+    sum->special += times * one->special;
+}
+
+struct context {
+    const struct model_problem *problem;
+    const struct strategy *strategy;
+    const struct constants *k;
+    double reads, writes;  /* values of sequence tensors of a step and channel */
+    double states, matrix; /* entries of the closed pattern */
+    double alone;          /* factor of arithmetic in double */
+};
+
+/* One step of a function, for a thread's channels. 'more' instructions stand beside the cell's own.
+ */
+static struct share step_of(const struct context *c, enum work_function function,
+                            enum work_math math, double more, double latency, double part)
+{
+    const struct work *work = &c->problem->work->of[function][math];
+    const double vc = c->strategy->vc;
+    struct share share;
+    share.issue = c->alone * vc * (part * work->issue + more) + c->reads + c->k->step_issue;
+    share.special = vc * part * work->special;
+    /* Two channels are two chains side by side; the instructions of both share the warp's slot. */
+    share.latency = fmax(c->alone * work->chain + latency, c->k->overlap * share.issue);
+    return share;
+}
+
+static enum work_math math_of(const struct assemble_options *options)
+{
+    return options->storage == ASSEMBLE_F64 || options->mode == ASSEMBLE_STRICT ? WORK_SOFTWARE
+           : options->mode == ASSEMBLE_FAST                                     ? WORK_APPROXIMATE
+                                                                                : WORK_ACCURATE;
+}
+
+/* scan.h: shuffles over the chunks of a warp, then the warps of the block, then the blocks of the
+ * cluster. */
+static double scan_of(const struct context *c, double *issue)
+{
+    const struct constants *k = c->k;
+    const double lanes = c->strategy->lanes, chunks = c->strategy->tile_chunks,
+                 cluster = c->strategy->cluster;
+    const double group = lanes < 32 ? 32 / lanes : 1;
+    const double levels = log2(group), groups = chunks / group;
+    const double vc = c->strategy->vc, weight = 0.5 * (c->states + c->matrix);
+    const double others = cluster > 1 ? cluster : 0;
+    *issue = vc * weight * k->scan_issue * (levels + 0.5 * (groups + others));
+    return weight * k->scan * (levels + groups + others) + k->barrier +
+           (cluster > 1 ? k->cluster + k->cluster_each * cluster : 0);
+}
+
+/* Chunks short enough to keep every step in registers need no final run: is_recorded() of
+ * assemble.c. */
+static bool is_recorded(const struct context *c)
+{
+    enum { RECORD_MAX = 64 };
+    const struct strategy *s = c->strategy;
+    return !emit_expression_count(c->problem->unit->ir) &&
+           c->problem->options.storage != ASSEMBLE_F64 && s->tile_chunks * s->cluster > 1 &&
+           (c->states + c->matrix) * s->chunk * s->vc <= RECORD_MAX;
+}
+
+static void forward_tile(struct share *tile, const struct context *c, double *corrections)
+{
+    const struct assemble_options *o = &c->problem->options;
+    const struct constants *k = c->k;
+    const enum work_math math = math_of(o);
+    const double chunk = c->strategy->chunk, chunks = c->strategy->tile_chunks,
+                 cluster = c->strategy->cluster;
+    const double stores = k->store_issue * c->writes;
+    double finals;
+    settle_at(c->problem->settle, chunk, chunks * cluster, corrections, &finals);
+    const bool is_rough = math == WORK_ACCURATE && !c->problem->unit->structure.is_affine;
+    const double rough = is_rough && *corrections > 0 ? 1 : 0;
+    const double tangent = c->matrix * c->states;
+    struct share one =
+        step_of(c, WORK_JACOBIAN, WORK_APPROXIMATE, tangent, k->step + k->tangent, 1);
+    add(tile, &one, rough * chunk);
+    one = step_of(c, WORK_JACOBIAN, math, tangent, k->step + k->tangent, 1);
+    add(tile, &one, fmax(*corrections - rough, 0) * chunk);
+    if (is_recorded(c)) {
+        /* Moved in first order instead, and one step to see how far off that is. */
+        const double moves = c->strategy->vc * (stores + c->states + c->matrix);
+        one = step_of(c, WORK_STEP, math, 0, k->step, 1);
+        add(tile, &one, 1);
+        tile->issue += chunk * moves;
+        tile->latency += k->overlap * chunk * moves;
+    } else {
+        one = step_of(c, WORK_OUTPUTS, math, stores, k->step, 1);
+        add(tile, &one, finals * chunk);
+        tile->latency += finals * k->barrier;
+    }
+    if (chunks * cluster > 1) {
+        double issue;
+        const double latency = scan_of(c, &issue);
+        tile->latency += *corrections * latency;
+        tile->issue += *corrections * issue;
+    }
+}
+
+static void backward_tile(struct share *tile, const struct context *c)
+{
+    const struct assemble_options *o = &c->problem->options;
+    const struct constants *k = c->k;
+    const enum work_math math = math_of(o);
+    const double chunk = c->strategy->chunk;
+    const double stores = k->store_issue * c->writes;
+    const bool is_alone = c->strategy->tile_chunks == 1 && c->strategy->cluster == 1;
+    struct share one;
+    if (!is_alone) {
+        double issue;
+        one = step_of(c, WORK_BACKMAP, math, c->matrix * (c->states + 1), k->step, 1);
+        add(tile, &one, chunk);
+        tile->latency += scan_of(c, &issue);
+        tile->issue += issue;
+    }
+    one = step_of(c, WORK_ADJOINT, math, stores, k->step, is_alone ? 1 : k->kept);
+    if (is_alone)
+        /* The step is evaluated again, and nothing of it overlaps with the step before. */
+        one.latency =
+            fmax(one.latency, c->alone * (c->problem->work->of[WORK_STEP][math].chain +
+                                          c->problem->work->of[WORK_ADJOINT][math].chain) +
+                                  k->adjoint);
+    else
+        one.special = 0;
+    add(tile, &one, chunk);
+}
+
+/* ---- The device ---- */
+
+/* Registers of a thread: about as registers_of() of assemble.c, which bounds them. */
+static double registers_of(const struct context *c)
+{
+    const struct strategy *s = c->strategy;
+    const double vc = s->vc, reals = c->states + c->matrix;
+    const bool is_parallel = s->tile_chunks * s->cluster > 1;
+    double wanted = 32 + 32 * vc * c->states;
+    if (c->problem->options.kernel == ASSEMBLE_BACKWARD)
+        wanted += s->tile_chunks > 1 ? 5 * (c->states + 2) * s->chunk * vc / 4 : 16;
+    else if (is_recorded(c))
+        wanted += 2 * reals * s->chunk * vc;
+    else if (is_parallel)
+        wanted += 4 * reals * vc;
+    return fmin(wanted * c->alone, 255);
+}
+
+/* Thread blocks that a multiprocessor holds at once. */
+static double resident(const struct cuda_properties *device, double threads, double shared,
+                       double registers_wanted)
+{
+    const double shared_all = device->shared_sm > 0 ? device->shared_sm : device->shared_optin;
+    const double registers = device->registers_sm > 0 ? device->registers_sm : 65536;
+    const double most = device->threads_sm > 0 ? device->threads_sm : 2048;
+    const double blocks = fmin(fmin(floor(shared_all / (shared + SHARED_RESERVED)),
+                                    floor(registers / (registers_wanted * threads))),
+                               fmin(floor(most / threads), BLOCKS_MOST));
+    return fmax(blocks, 1);
+}
+
+static void count_values(struct context *c)
+{
+    const struct unit *unit = c->problem->unit;
+    const bool is_backward = c->problem->options.kernel == ASSEMBLE_BACKWARD;
+    const struct cost *cost = is_backward ? &unit->backward : &unit->forward;
+    c->reads = cost->values_read;
+    c->writes = cost->values_written;
+    c->states = unit->ir->states;
+    c->matrix = 0;
+    for (uint32_t i = 0; i < unit->ir->states; i++)
+        for (uint32_t j = 0; j < unit->ir->states; j++)
+            c->matrix += unit->structure.closed[i] >> j & 1;
+    c->alone = c->problem->options.storage == ASSEMBLE_F64 ? 2 : 1;
+}
+
+/* Clocks of a tile where so many blocks run side by side. */
+static double round_clocks(const struct share *tile, double blocks, double threads,
+                           const struct constants *k)
+{
+    const double issue = blocks * threads / 32 * tile->issue / SCHEDULERS;
+    const double special = blocks * threads * tile->special / SPECIAL_UNITS;
+    return blend(tile->latency, blend(issue, special, 2 * k->blend), k->blend);
+}
+
+static void predict(struct prediction *out, const struct model_problem *problem,
+                    const struct strategy *s, const struct constants *k)
+{
+    const struct cuda_properties *device = problem->device;
+    struct assemble_options options = problem->options;
+    options.strategy = *s;
+    struct context c = {.problem = problem, .strategy = s, .k = k};
+    struct share tile = {0};
+    *out = (struct prediction){0};
+    count_values(&c);
+    if (options.kernel == ASSEMBLE_BACKWARD)
+        backward_tile(&tile, &c);
+    else
+        forward_tile(&tile, &c, &out->corrections);
+
+    const double clock = 1e3 * (device->clock_khz > 0 ? device->clock_khz : 1.5e6) * k->clock_share;
+    const double bandwidth =
+        device->memory_clock_khz > 0 && device->memory_bus_bits > 0
+            ? 2e3 * device->memory_clock_khz * device->memory_bus_bits / 8.0 * k->bandwidth_share
+            : 1e12;
+    const double bytes = element_bytes(options.storage);
+    const double width = (double)s->lanes * s->vc, threads = (double)s->lanes * s->tile_chunks;
+    const double steps = (double)s->tile_chunks * s->chunk;
+    const double blocks =
+        (double)problem->batch * ceil((double)problem->channels / width) * s->cluster;
+    const double tiles = ceil((double)problem->seq_len / (steps * s->cluster));
+    const double shared = assemble_shared_bytes(problem->unit->ir, &options);
+    const double room = resident(device, threads, shared, registers_of(&c));
+    const double processors = device->multiprocessors > 0 ? device->multiprocessors : 1;
+    if (blocks <= 0 || tiles <= 0)
+        return;
+
+    /* The ring: pieces of 16 bytes, spread over the threads of the block. */
+    const double pieces = steps * c.reads * width * bytes / 16;
+    tile.issue += k->copy_issue * pieces / threads;
+    tile.latency += k->tile;
+    const double slower = 1 + k->narrow * fmax(5 - log2(s->lanes), 0) + (s->vc > 1 ? k->pair : 0);
+    tile.latency *= slower;
+    tile.issue *= slower;
+
+    /* The busiest multiprocessor: so many blocks, 'room' of them at once, all of the same length.
+     */
+    const double queue = ceil(blocks / processors);
+    const double full = floor(queue / room), rest = queue - full * room;
+    const double clocks = full * round_clocks(&tile, room, threads, k) +
+                          (rest > 0 ? round_clocks(&tile, rest, threads, k) : 0);
+    const double rounds = ceil(queue / room);
+    out->issue = queue * threads / 32 * tile.issue / SCHEDULERS * tiles / clock;
+    out->special = queue * threads * tile.special / SPECIAL_UNITS * tiles / clock;
+    out->latency = rounds * tile.latency * tiles / clock;
+    const double compute = clocks * tiles / clock;
+
+    /* What is under way at once bounds how fast rows arrive. */
+    const double elements =
+        (double)problem->batch * (double)problem->seq_len * (double)problem->channels;
+    out->memory = elements * bytes * (c.reads + c.writes) / bandwidth;
+    const double at_once =
+        fmin(blocks, room * processors) * (s->stages - 1) * steps * c.reads * width * bytes;
+    const double arriving = elements * bytes * c.reads / (at_once / k->memory_seconds);
+    out->fill = k->launch_seconds + k->memory_seconds;
+    out->seconds = blend(blend(compute, out->memory, k->blend), arriving, 2 * k->blend) + out->fill;
+}
+
+void model_predict(struct prediction *out, const struct model_problem *problem,
+                   const struct strategy *strategy)
+{
+    predict(out, problem, strategy, &fitted);
+}
