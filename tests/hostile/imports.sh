@@ -1,7 +1,7 @@
 #!/bin/sh
 # imports.sh LIBRARY: what the shared library takes from others. It never prints, never ends the process,
 # starts no shell, reads the environment by secure_getenv() alone and leaves signals, locale and folder
-# of the process as they are. Ends with 77 where there is no nm.
+# of the process as they are (threads of its own start with all signals blocked: pthread_sigmask()). Ends with 77 where there is no nm.
 set -u
 command -v nm >/dev/null || {
     echo "skipped: nm is not found"
@@ -20,7 +20,7 @@ for name in \
     exit _exit _Exit quick_exit __assert_fail err errx warn warnx \
     system popen execl execlp execle execv execvp execvpe execve posix_spawnp wordexp \
     getenv setenv putenv unsetenv clearenv \
-    signal sigaction sigprocmask pthread_sigmask setlocale uselocale chdir fchdir umask \
+    signal sigaction sigprocmask setlocale uselocale chdir fchdir umask \
     gets sprintf vsprintf strcat tmpnam tempnam mktemp tmpfile \
     rand srand random; do
     if echo "$found" | grep -qx "$name"; then
