@@ -1,4 +1,4 @@
-/* Clean-up passes. Both rebuild the array in place and keep every out. */
+/* Clean-up passes. All rebuild the array in place and keep every out. */
 #ifndef PRNN_CLEAN_H
 #define PRNN_CLEAN_H
 
@@ -6,6 +6,10 @@
 
 /* Remove what no out reaches. */
 void ir_remove_dead(struct ir *ir);
+
+/* Number the instructions in the order in which the outs need them, operands first, from the left;
+ * what no out reaches is removed. The order in which they were made leaves no trace. */
+void ir_number(struct ir *ir);
 
 /* Decide where a multiply-add is fused: an add or subtract of a product that nothing else uses
  * becomes FMA. Of two such products the second operand's fuses; the first keeps its own rounding.

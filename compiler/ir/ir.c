@@ -235,7 +235,7 @@ ir_ref ir_share(struct ir *ir, enum ir_op op, ir_ref a, ir_ref b, ir_ref c)
     return found ? found : ir_append(ir, op, a, b, c);
 }
 
-static bool is_commutative(enum ir_op op)
+bool ir_is_commutative(enum ir_op op)
 {
     switch (op) {
     case IR_ADD:
@@ -273,12 +273,15 @@ ir_ref ir_make(struct ir *ir, enum ir_op op, ir_ref a, ir_ref b, ir_ref c)
     const ir_ref folded = ir_fold(ir, op, a, b, c);
     if (folded)
         return folded;
-    if (is_commutative(op) && b < a) {
+    const bool are_values = ir_kind(a) == IR_VALUE && ir_kind(b) == IR_VALUE;
+    if (ir_is_commutative(op) && b < a && !(are_values && ir->is_as_written)) {
         const ir_ref first = b;
         b = a;
         a = first;
     }
-    const ir_ref found = find_shared(ir, op, a, b, c);
+    ir_ref found = find_shared(ir, op, a, b, c);
+    if (!found && ir_is_commutative(op) && ir->is_as_written)
+        found = find_shared(ir, op, b, a, c);
     if (found)
         return found;
     if (ir->insn_count >= LIMIT_OPERATIONS) {

@@ -135,6 +135,9 @@ struct ir {
     uint32_t *table; /* hash-consing: instruction and constant indices; private to ir.c */
     uint32_t table_size;
     struct span span; /* given to instructions made from now on */
+    /* While a step is made: of a sum or product of two instructions the left one stays left,
+     * whichever was made first. ir_number() ends it and sorts. */
+    bool is_as_written;
     bool is_full;     /* LIMIT_OPERATIONS was met; ir_make() then returns its first operand */
 };
 

@@ -33,4 +33,7 @@ static inline ir_ref ir_operand(const struct ir_insn *insn, unsigned operand)
     return operand == 0 ? insn->a : operand == 1 ? insn->b : insn->c;
 }
 
+/* In its first two operands. min and max are not: the derivative of a tie goes to the first. */
+bool ir_is_commutative(enum ir_op op);
+
 #endif

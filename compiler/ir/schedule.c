@@ -127,6 +127,36 @@ static void walk_from(struct walk *walk, uint32_t root)
     }
 }
 
+/* As written: what is computed first stands first. */
+void ir_number(struct ir *ir)
+{
+    struct walk walk = {
+        .ir = ir,
+        .need = arena_array(ir->arena, ir->insn_count, sizeof *walk.need),
+        .is_placed = arena_array(ir->arena, ir->insn_count, sizeof *walk.is_placed),
+        .stack = arena_array(ir->arena, ir->insn_count, sizeof *walk.stack),
+        .order = arena_array(ir->arena, ir->insn_count, sizeof *walk.order),
+    };
+    for (uint32_t i = 0; i < ir->out_count; i++) {
+        if (ir_kind(ir->outs[i].value) == IR_VALUE)
+            walk_from(&walk, ir_index(ir->outs[i].value));
+    }
+    uint32_t *place = arena_array(ir->arena, ir->insn_count, sizeof *place);
+    for (uint32_t i = 0; i < walk.count; i++)
+        place[walk.order[i]] = i;
+    for (uint32_t i = 0; i < ir->insn_count; i++) {
+        struct ir_insn *insn = &ir->insns[i];
+        if (ir_is_commutative((enum ir_op)insn->op) && ir_kind(insn->a) == IR_VALUE &&
+            ir_kind(insn->b) == IR_VALUE && place[ir_index(insn->b)] < place[ir_index(insn->a)]) {
+            const ir_ref first = insn->b;
+            insn->b = insn->a;
+            insn->a = first;
+        }
+    }
+    ir_reorder(ir, walk.order, walk.count);
+    ir->is_as_written = false;
+}
+
 void ir_schedule(struct ir *ir)
 {
     ir_remove_dead(ir);

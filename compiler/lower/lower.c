@@ -2,6 +2,7 @@
 
 #include "clean.h"
 #include "lower_internal.h"
+#include "lower_order.h"
 
 static const enum ir_init inits[] = {
     [SYMBOL_INIT_DEFAULT] = IR_INIT_DEFAULT, [SYMBOL_INIT_ZEROS] = IR_INIT_ZEROS,
@@ -125,6 +126,7 @@ struct ir *lower(struct arena *arena, struct diag *diag, const struct sema *sema
         .definitions = arena_array(arena, names, sizeof *lw.definitions),
         .outputs = arena_array(arena, names, sizeof *lw.outputs),
     };
+    ir->is_as_written = true;
     ir->name = sema->ast->name;
     ir->doc = sema->ast->doc;
     ir->decls = arena_array(arena, (size_t)names + sema->output_count, sizeof *ir->decls);
@@ -132,15 +134,15 @@ struct ir *lower(struct arena *arena, struct diag *diag, const struct sema *sema
     lw.inputs = declare(&lw, IR_ROLE_INPUT, IR_INPUT, &ir->inputs, sema->inputs, sema->input_count);
     lw.params = declare(&lw, IR_ROLE_PARAM, IR_PARAM, &ir->params, sema->params, sema->param_count);
 
-    for (const struct ast_statement *s = sema->ast->statements; s && !ir->is_full; s = s->next) {
-        for (const struct ast_decl *decl = s->decls; decl; decl = decl->next)
-            lower_statement(&lw, decl);
-    }
+    uint32_t count;
+    struct ast_decl **const order = lower_order(arena, sema, &count);
+    for (uint32_t i = 0; i < count && !ir->is_full; i++)
+        lower_statement(&lw, order[i]);
     if (!ir->is_full)
         lower_outputs(&lw, sema);
     if (ir->is_full)
         return NULL;
     ir->span = (struct span){0, 0};
-    ir_remove_dead(ir);
+    ir_number(ir);
     return ir;
 }

@@ -27,28 +27,6 @@ static bool is_read(const struct cell_tree *tree, int symbol)
     return false;
 }
 
-static void line_remove(struct cell_tree *tree, int l)
-{
-    memmove(&tree->line[l], &tree->line[l + 1],
-            (size_t)(tree->lines - l - 1) * sizeof tree->line[0]);
-    tree->lines--;
-}
-
-static void symbol_remove(struct cell_tree *tree, int symbol)
-{
-    for (int l = tree->lines - 1; l >= 0; l--)
-        if (tree->line[l].symbol == symbol)
-            line_remove(tree, l);
-        else if (tree->line[l].symbol > symbol)
-            tree->line[l].symbol--;
-    for (int n = 0; n < tree->nodes; n++)
-        if (tree->node[n].symbol > symbol)
-            tree->node[n].symbol--;
-    memmove(&tree->symbol[symbol], &tree->symbol[symbol + 1],
-            (size_t)(tree->symbols - symbol - 1) * sizeof tree->symbol[0]);
-    tree->symbols--;
-}
-
 /* Every reading of a symbol becomes 'number', or the expression that defines it. */
 static void symbol_replace(struct cell_tree *tree, int symbol, double number, int root)
 {
@@ -73,15 +51,15 @@ static bool try_lines(struct shrinker *s)
     for (int l = s->best.lines - 1; l >= 0; l--) {
         const struct tree_line line = s->best.line[l];
         s->candidate = s->best;
-        line_remove(&s->candidate, l);
+        tree_line_remove(&s->candidate, l);
         if (line.kind == TREE_DEFINE) {
             symbol_replace(&s->candidate, line.symbol, 0.5, -1);
-            symbol_remove(&s->candidate, line.symbol);
+            tree_symbol_remove(&s->candidate, line.symbol);
         } else if (line.kind == TREE_UPDATE) {
             symbol_replace(&s->candidate, line.symbol, 0.5, -1);
-            symbol_remove(&s->candidate, line.symbol);
+            tree_symbol_remove(&s->candidate, line.symbol);
         } else if (line.kind == TREE_WRITE && s->best.symbol[line.symbol].role == TREE_OUTPUT) {
-            symbol_remove(&s->candidate, line.symbol);
+            tree_symbol_remove(&s->candidate, line.symbol);
         }
         if (keep(s)) {
             any = true;
@@ -93,7 +71,7 @@ static bool try_lines(struct shrinker *s)
         if (line.kind == TREE_DEFINE && tree_size(&s->best, line.root) < 40) {
             s->candidate = s->best;
             symbol_replace(&s->candidate, line.symbol, 0.5, line.root);
-            symbol_remove(&s->candidate, line.symbol);
+            tree_symbol_remove(&s->candidate, line.symbol);
             any |= keep(s);
         }
     }
@@ -109,7 +87,7 @@ static bool try_symbols(struct shrinker *s)
         s->candidate = s->best;
         if (role == TREE_INPUT || role == TREE_PARAM || role == TREE_CONST) {
             symbol_replace(&s->candidate, k, 0.5, -1);
-            symbol_remove(&s->candidate, k);
+            tree_symbol_remove(&s->candidate, k);
             if (keep(s)) {
                 any = true;
                 continue;

@@ -109,6 +109,28 @@ int tree_symbol_add(struct cell_tree *tree, enum tree_role role, const char *nam
     return tree->symbols++;
 }
 
+void tree_line_remove(struct cell_tree *tree, int l)
+{
+    memmove(&tree->line[l], &tree->line[l + 1],
+            (size_t)(tree->lines - l - 1) * sizeof tree->line[0]);
+    tree->lines--;
+}
+
+void tree_symbol_remove(struct cell_tree *tree, int symbol)
+{
+    for (int l = tree->lines - 1; l >= 0; l--)
+        if (tree->line[l].symbol == symbol)
+            tree_line_remove(tree, l);
+        else if (tree->line[l].symbol > symbol)
+            tree->line[l].symbol--;
+    for (int n = 0; n < tree->nodes; n++)
+        if (tree->node[n].symbol > symbol)
+            tree->node[n].symbol--;
+    memmove(&tree->symbol[symbol], &tree->symbol[symbol + 1],
+            (size_t)(tree->symbols - symbol - 1) * sizeof tree->symbol[0]);
+    tree->symbols--;
+}
+
 int tree_elements(const struct tree_node *node)
 {
     return node->rows * node->cols;
@@ -159,6 +181,11 @@ __attribute__((format(printf, 2, 3))) static void put(struct printer *out, const
     va_end(args);
 }
 
+static const char *stem_of(const struct cell_tree *tree)
+{
+    return tree->stem[0] ? tree->stem : "a";
+}
+
 /* As short as it reads back to the same double. */
 static void put_number(struct printer *out, double number)
 {
@@ -197,7 +224,7 @@ static void put_node(struct printer *out, int root)
         put(out, "%s'", tree->symbol[node->symbol].name);
         break;
     case TREE_ARGUMENT:
-        put(out, "a%d", node->index);
+        put(out, "%s%d", stem_of(tree), node->index);
         break;
     case TREE_OPERATOR:
         put(out, "(");
@@ -280,7 +307,7 @@ char *tree_text(const struct cell_tree *tree)
     for (int f = 0; f < tree->fns; f++) {
         put(&out, "fn %s(", tree->fn[f].name);
         for (int i = 0; i < tree->fn[f].arguments; i++)
-            put(&out, "%sa%d", i ? ", " : "", i);
+            put(&out, "%s%s%d", i ? ", " : "", stem_of(tree), i);
         put(&out, ") = ");
         put_node(&out, tree->fn[f].root);
         put(&out, ";\n");

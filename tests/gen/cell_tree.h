@@ -56,6 +56,7 @@ struct tree_fn {
 
 struct cell_tree {
     char name[TREE_NAME];
+    char stem[TREE_NAME]; /* of the names of arguments; "": a */
     struct tree_symbol symbol[TREE_SYMBOLS];
     struct tree_node node[TREE_NODES];
     struct tree_line line[TREE_LINES];
@@ -75,6 +76,9 @@ int tree_copy(struct cell_tree *tree, int root, const int *arguments);
 
 int tree_symbol_add(struct cell_tree *tree, enum tree_role role, const char *name, int rank,
                     int rows, int cols);
+/* With the lines that are about it; nothing may read it. */
+void tree_symbol_remove(struct cell_tree *tree, int symbol);
+void tree_line_remove(struct cell_tree *tree, int line);
 int tree_elements(const struct tree_node *node);
 /* Does a subtree read this symbol (before or after the step)? */
 bool tree_reads(const struct cell_tree *tree, int root, int symbol);

@@ -1,6 +1,6 @@
 /* Random cells through the compiler and all executors.
  *
- *   random_cells --path full|derivatives --seed S --cells N [--first K] [--only K]
+ *   random_cells --path full|hash|derivatives|variants --seed S --cells N [--first K] [--only K]
  *                [--goal N] [--tries N] [--table FILE] [--keep FOLDER] [--print]
  *
  * Cell K of seed S is always the same, so '--only K' replays a failure. Exits with 1 if a cell
@@ -9,6 +9,7 @@
 #include "cell_shrink.h"
 #include "isolated.h"
 #include "trial.h"
+#include "variant_trial.h"
 
 #include "hostcc.h"
 #include "nvrtc.h"
@@ -21,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum path { PATH_FULL, PATH_HASH, PATH_DERIVATIVES, PATH_COUNT };
-static const char *const path_names[PATH_COUNT] = {"full", "hash", "derivatives"};
+enum path { PATH_FULL, PATH_HASH, PATH_DERIVATIVES, PATH_VARIANTS, PATH_COUNT };
+static const char *const path_names[PATH_COUNT] = {"full", "hash", "derivatives", "variants"};
 
 enum { LIMIT_SECONDS = 120, MESSAGE = 4096 };
 
@@ -40,6 +41,7 @@ struct work {
     struct trial trial;
     struct trial_report report;
     enum path path;
+    struct cell_tree tree;
     char text[1 << 16];
 };
 
@@ -48,7 +50,9 @@ static void work_do(void *shared)
     struct work *work = shared;
     work->trial.report = &work->report;
     work->trial.text = work->text;
-    if (work->path != PATH_HASH)
+    if (work->path == PATH_VARIANTS)
+        trial_variants(&work->trial, &work->tree);
+    if (work->path == PATH_FULL || work->path == PATH_DERIVATIVES)
         trial_derivatives(&work->trial, work->path == PATH_DERIVATIVES ? 6 : 2);
     if (work->path == PATH_FULL)
         trial_kernels(&work->trial);
@@ -69,13 +73,14 @@ static void work_prepare(struct work *work, const struct command *command, int i
     char *text = tree_text(tree);
     snprintf(work->text, sizeof work->text, "%s", text);
     free(text);
+    work->tree = *tree;
     work->path = command->path;
     work->trial = (struct trial){.is_hard = tree->is_hard,
                                  .seed = cell_seed(command, index) ^ 0x5bd1e995,
-                                 .with_forward_product = index % 6 == 0,
-                                 .with_backward_product = index % 6 == 3,
-                                 .with_nvrtc = index % 40 == 0,
-                                 .with_compilers = index % 12 == 0};
+                                 .with_forward_product = index % 8 == 0,
+                                 .with_backward_product = index % 8 == 4,
+                                 .with_nvrtc = index % 60 == 0,
+                                 .with_compilers = index % 20 == 0};
 }
 
 /* -- failures ---------------------------------------------------------------------------------- */
@@ -135,7 +140,8 @@ static void report_failure(struct work *work, const struct command *command, int
     hunt.place = place_of_message(message);
     cell_shrink(small, still_fails, &hunt, command->tries);
     for (hunt.steps = 32; hunt.steps > 1; hunt.steps /= 2)
-        if (command->path == PATH_DERIVATIVES || !still_fails(small, &hunt))
+        if ((command->path != PATH_FULL && command->path != PATH_HASH) ||
+            !still_fails(small, &hunt))
             break;
     char *text = tree_text(small);
     printf("%s", text);
@@ -244,6 +250,8 @@ static void print_figures(const struct command *command, const struct trial_repo
                (long long)r->nvrtc_missing);
     if (command->path == PATH_HASH)
         printf("hash of all cells: %016llx\n", (unsigned long long)r->hash);
+    if (r->variants)
+        printf("%lld variants of the same meaning\n", (long long)r->variants);
     if (r->comparisons)
         printf(
             "%lld derivatives against binary128 (%lld points near a kink left out), largest error "
@@ -274,6 +282,9 @@ static void write_table(const struct command *command, const struct trial_report
     if (command->path == PATH_DERIVATIVES)
         fprintf(file, "derivatives against binary128, seed %llu\t%lld\t%d\n", seed,
                 (long long)r->comparisons, command->goal);
+    if (command->path == PATH_VARIANTS)
+        fprintf(file, "variants with the same text, seed %llu\t%lld\t%d\n", seed,
+                (long long)r->variants, command->cells * 5);
     fclose(file);
 }
 

@@ -17,6 +17,7 @@ struct trial_report {
     int64_t corrections_compared; /* channels and tiles against the reference */
     int64_t refused;              /* strategies that a cell is too large for */
     int64_t nonfinite;            /* runs that met inf or NaN, as the run in order did */
+    int64_t variants;
     int64_t nvrtc_missing;
     uint64_t hash;                                       /* of the hashes of all cells, in order */
     double forward_ratio, backward_ratio, product_ratio; /* largest; 30 is the limit */

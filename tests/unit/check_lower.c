@@ -108,8 +108,8 @@ static const struct {
     {"clamp passes at both ends", "state h; h' = clamp(h, -1, 1);",
      "%0 = max h0, -1\n%1 = min %0, 1\nout next.0 = %1\nout out.0 = %1\n"},
     {"vectors are scalars in order", "state h[2]; input u[2], s; h' = s*h + u;",
-     "%0 = mul h0, x2\n%1 = mul h1, x2\n%2 = add %0, x0\n%3 = add %1, x1\n"
-     "out next.0 = %2\nout next.1 = %3\nout out.0 = %2\nout out.1 = %3\n"},
+     "%0 = mul h0, x2\n%1 = add %0, x0\n%2 = mul h1, x2\n%3 = add %2, x1\n"
+     "out next.0 = %1\nout next.1 = %3\nout out.0 = %1\nout out.1 = %3\n"},
     {"a scalar update fills the vector", "state h[2]; input u; h' = u;",
      "out next.0 = x0\nout next.1 = x0\nout out.0 = x0\nout out.1 = x0\n"},
     {"matrix times vector", "state h[2]; param R[2, 2]; h' = R @ h;",
@@ -135,6 +135,30 @@ START_TEST(cell_becomes_this_ir)
     const char *text = body(lowered(cell));
     ck_assert_msg(strcmp(text, cases[_i].ir) == 0, "%s:\n%sinstead of\n%s", cases[_i].name, text,
                   cases[_i].ir);
+}
+END_TEST
+
+/* Cells that mean the same; the first of each pair is the simpler text. */
+static const struct {
+    const char *name, *cell, *same;
+} pairs[] = {
+    {"independent lines",
+     "cell c { state h, k; input u, v; z = sigmoid(h*u); r = tanh(k*v); h' = z*r + r; k' = r*z; }",
+     "cell c { state h, k; input u, v; r = tanh(k*v); k' = r*sigmoid(h*u); z = sigmoid(h*u);"
+     " h' = z*r + r; }"},
+    {"a definition written out", "cell c { state h; input u; h' = tanh(u*h)*exp(h) + cos(u); }",
+     "cell c { state h; input u; c = cos(u); t = exp(h); h' = tanh(u*h)*t + c; }"},
+    {"a function written out", "cell c { state h; input u; h' = cos(u) - exp(h); }",
+     "fn f(a, b) = cos(b) - a; cell c { state h; input u; h' = f(exp(h), u); }"},
+    {"a line that nobody reads", "cell c { state h; input u; h' = tanh(u*h) + u*h*h; }",
+     "cell c { state h; input u; _z = h*u + u*h*h; h' = tanh(u*h) + u*h*h; }"},
+};
+
+START_TEST(where_a_value_is_written_leaves_no_trace)
+{
+    const char *wanted = body(lowered(pairs[_i].cell)), *found = body(lowered(pairs[_i].same));
+    ck_assert_msg(strcmp(wanted, found) == 0, "%s:\n%sinstead of\n%s", pairs[_i].name, found,
+                  wanted);
 }
 END_TEST
 
@@ -360,6 +384,8 @@ int main(void)
     tcase_set_timeout(tcase, 30);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_loop_test(tcase, cell_becomes_this_ir, 0, (int)(sizeof cases / sizeof cases[0]));
+    tcase_add_loop_test(tcase, where_a_value_is_written_leaves_no_trace, 0,
+                        (int)(sizeof pairs / sizeof pairs[0]));
     tcase_add_test(tcase, function_has_its_value);
     tcase_add_test(tcase, logsumexp_and_softmax_do_not_overflow);
     tcase_add_test(tcase, functions_are_inlined_with_their_own_names);
