@@ -32,7 +32,9 @@ void output_prepare(void)
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[fd]) != fd)
             _exit(3);
+    /* Writing fails with an error instead, which has words and an exit code. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         struct sigaction action = {.sa_handler = remove_temporary};

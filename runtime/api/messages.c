@@ -21,6 +21,16 @@ static void make_key(void)
     has_key = pthread_key_create(&key, free) == 0;
 }
 
+/* A library that is loaded and unloaded again and again would use up the keys of the process. */
+__attribute__((destructor)) static void delete_key(void)
+{
+    if (has_key) {
+        free(pthread_getspecific(key));
+        pthread_key_delete(key);
+        has_key = false;
+    }
+}
+
 static struct messages *current(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "file_limit.h"
 #include "launch_args.h"
 #include "nvrtc.h"
 #include "status.h"
@@ -15,6 +16,8 @@ enum { MODULES_MAX = 8, SHARED_WITHOUT_ASKING = 48 << 10, PORTABLE_CLUSTER = 8 }
 
 static bool file_write(const char *path, const char *text, size_t length)
 {
+    if (!file_limit_allows(length))
+        return false;
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0)
         return false;

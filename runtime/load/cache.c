@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cache_dir.h"
+#include "file_limit.h"
 
 /* An entry is one file: head, label, data, and the SHA-256 of all of them. */
 #define CACHE_MAGIC "prnn\r\n\x1a\x01"
@@ -417,7 +418,7 @@ bool cache_put(struct cache *cache, const struct cache_key *key, const char *lab
     sha256_end(&hash, digest);
     sha256_hex(key->digest, name);
 
-    int file = temporary_open(cache->dir, temporary);
+    int file = file_limit_allows(total) ? temporary_open(cache->dir, temporary) : -1;
     if (file < 0) {
         note_trouble(cache, "'%s' cannot be written: %s", cache->path, strerror(errno));
         return false;

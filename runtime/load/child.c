@@ -12,37 +12,45 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "file_limit.h"
+
 extern char **environ;
 
 /* A file of two places that loses nothing: the children write to it and need no reader. */
 int child_memory_file(const void *data, size_t size, bool is_sealed)
 {
     const unsigned char *bytes = data;
-    int low = memfd_create("pararnnc", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int low = -1;
+    if (file_limit_allows(size))
+        low = memfd_create("pararnnc", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (low < 0)
         return -1;
     /* Where standard descriptors are closed, the new one may be 0, 1 or 2, which dup2 overwrites.
      */
     int file = low > 2 ? low : fcntl(low, F_DUPFD_CLOEXEC, 3);
+    int error = file < 0 ? errno : 0;
     if (file != low)
         close(low);
     while (file >= 0 && size > 0) {
         ssize_t done = write(file, bytes, size);
         if (done < 0 && errno == EINTR)
             continue;
-        if (done <= 0)
+        if (done <= 0) {
+            error = done < 0 ? errno : ENOSPC;
             goto fail;
+        }
         bytes += done;
         size -= (size_t)done;
     }
-    if (file >= 0 && lseek(file, 0, SEEK_SET) != 0)
-        goto fail;
-    if (file >= 0 && is_sealed &&
-        fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
-        goto fail;
-    return file;
+    if (file >= 0 && lseek(file, 0, SEEK_SET) == 0 &&
+        (!is_sealed ||
+         fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0))
+        return file;
+    error = error ? error : errno;
 fail:
-    close(file);
+    if (file >= 0)
+        close(file);
+    errno = error;
     return -1;
 }
 
@@ -175,8 +183,10 @@ struct child_result child_run(const struct child_run *run)
     const double begin = now();
     pid_t pid = -1;
     int input = child_memory_file(run->input, run->input ? run->input_size : 0, true);
-    int output = child_memory_file(NULL, 0, false);
-    int error = input < 0 || output < 0 ? errno : start(&pid, run, input, output);
+    int error = input < 0 ? errno : 0;
+    int output = error ? -1 : child_memory_file(NULL, 0, false);
+    if (!error)
+        error = output < 0 ? errno : start(&pid, run, input, output);
     if (error) {
         result.end = CHILD_FAILED;
         result.code = error;

@@ -32,8 +32,8 @@ struct child_result {
 
 struct child_result child_run(const struct child_run *run);
 
-/* A memory file above the standard descriptors with the bytes in it, at its start, or -1. With
- * 'is_sealed' nobody can change it any more. */
+/* A memory file above the standard descriptors with the bytes in it, at its start, or -1 with
+ * errno. With 'is_sealed' nobody can change it any more. */
 int child_memory_file(const void *data, size_t size, bool is_sealed);
 
 #endif

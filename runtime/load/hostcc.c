@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "file_limit.h"
 #include "host_isa.h"
 
 #define HOSTCC_SECONDS 120 /* our largest texts take about ten */
@@ -42,8 +43,9 @@ struct known {
     char words[512];
 };
 
-static pthread_mutex_t known_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct known *known_list;
+/* Newest first. Without a lock: a compiler is asked for its version while nothing is held, since a
+ * process that is forked meanwhile would find the lock held for ever. */
+static _Atomic(struct known *) known_list;
 
 __attribute__((format(printf, 2, 3))) static void log_write(char **log, const char *format, ...)
 {
@@ -130,21 +132,38 @@ static struct known *known_make(const char *wanted, const char *search)
     return known;
 }
 
+/* In the list from 'first' to before 'end'. */
+static struct known *known_find(struct known *first, const struct known *end, const char *wanted,
+                                const char *search)
+{
+    for (struct known *known = first; known != end; known = known->next)
+        if (strcmp(known->wanted, wanted) == 0 && strcmp(known->search, search) == 0)
+            return known;
+    return NULL;
+}
+
 static const struct known *known_get(void)
 {
     const char *wanted = secure_getenv("PARARNNC_CC"), *search = secure_getenv("PATH");
-    struct known *known;
+    struct known *known, *first = atomic_load(&known_list), *made;
     wanted = wanted ? wanted : "";
     search = search && *search ? search : "/usr/bin:/bin";
-    pthread_mutex_lock(&known_lock);
-    for (known = known_list; known; known = known->next)
-        if (strcmp(known->wanted, wanted) == 0 && strcmp(known->search, search) == 0)
+    if ((known = known_find(first, NULL, wanted, search)) != NULL)
+        return known;
+    if (!(made = known_make(wanted, search)))
+        return NULL;
+    /* Another thread may have been as fast: the first one in the list is the one that stays. */
+    for (struct known *seen = NULL;; seen = first) {
+        first = atomic_load(&known_list);
+        if ((known = known_find(first, seen, wanted, search)) != NULL)
             break;
-    if (!known && (known = known_make(wanted, search)) != NULL) {
-        known->next = known_list;
-        known_list = known;
+        made->next = first;
+        if (atomic_compare_exchange_strong(&known_list, &made->next, made))
+            return made;
     }
-    pthread_mutex_unlock(&known_lock);
+    free(made->wanted);
+    free(made->search);
+    free(made);
     return known;
 }
 
@@ -235,13 +254,15 @@ static void *file_read(const char *path, size_t *size, int *error)
     size_t have = 0, room = 0;
     int file;
     do
-        file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     while (file < 0 && errno == EINTR);
     *error = file < 0 && errno != ENOENT ? errno : 0;
     if (file < 0)
         return NULL;
     if (fstat(file, &info) != 0)
         *error = errno;
+    else if (!S_ISREG(info.st_mode)) /* a pipe, say, on which reading would wait */
+        *error = EINVAL;
     else if (info.st_size > HOSTCC_OBJECT_MAX)
         *error = EFBIG;
     else if (info.st_size > 0 && !(bytes = malloc(room = (size_t)info.st_size)))
@@ -339,7 +360,9 @@ static void *load_from_file(struct cache *cache, const void *bytes, size_t size)
     if (!cache_scratch(cache, scratch, sizeof scratch))
         return NULL;
     snprintf(path, sizeof path, "%s/object.so", scratch);
-    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int file = -1;
+    if (file_limit_allows(size))
+        file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (file >= 0) {
         const char *rest = bytes;
         while (size > 0) {
