@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -337,6 +338,44 @@ START_TEST(what_cannot_run_is_refused_when_the_plan_is_made)
 }
 END_TEST
 
+START_TEST(a_rejected_text_is_kept_for_its_owner_alone)
+{
+    static const char wrong[] = "this is no kernel";
+    struct cuda_device *device = device_make();
+    struct cache *cache = opened();
+    struct backend_text rejected = forward;
+    struct backend_shape shape = shape_make();
+    const struct backend_text *const only[CUDA_KERNEL_COUNT] = {&rejected};
+    struct cuda_plan *plan;
+    rejected.text = wrong;
+    rejected.length = sizeof wrong - 1;
+    ck_assert_int_eq(cuda_plan_create(&plan, device, &shape, only, cache), PRNN_E_INTERNAL);
+
+    /* "... the files in 'FOLDER': LOG" */
+    char kept[1024] = "", path[1100], text[64] = "";
+    struct stat info;
+    const char *begin = strstr(status_text(), "files in '");
+    ck_assert_msg(begin && sscanf(begin, "files in '%1000[^']'", kept) == 1, "%s", status_text());
+    ck_assert_int_eq(stat(kept, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 07777, 0700);
+    snprintf(path, sizeof path, "%s/kernel.cu", kept);
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 07777, 0600);
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fread(text, 1, sizeof text, file), sizeof wrong - 1);
+    fclose(file);
+    ck_assert_str_eq(text, wrong);
+    snprintf(path, sizeof path, "%s/kernel.log", kept);
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_mode & 07777, 0600);
+    ck_assert_int_gt(info.st_size, 0);
+    cuda_device_close(device);
+    nothing_alive();
+    cache_close(cache);
+}
+END_TEST
+
 START_TEST(rows_are_aligned_only_if_no_copy_reaches_beyond_its_channels)
 {
     static const struct {
@@ -514,6 +553,7 @@ int main(void)
     tcase_add_test(cases, every_call_of_the_driver_may_fail);
     tcase_add_test(cases, an_image_from_the_cache_that_the_driver_refuses_is_made_again_once);
     tcase_add_test(cases, what_cannot_run_is_refused_when_the_plan_is_made);
+    tcase_add_test(cases, a_rejected_text_is_kept_for_its_owner_alone);
     tcase_add_test(cases, rows_are_aligned_only_if_no_copy_reaches_beyond_its_channels);
     tcase_add_test(cases, the_certificate_sums_the_reports_of_thread_blocks);
     tcase_add_test(cases, a_wrong_workspace_or_kernel_is_told_before_the_driver_sees_it);
