@@ -149,8 +149,34 @@ static double random_real(uint64_t *seed)
 
 /* -- plan -------------------------------------------------------------------------------------- */
 
-void kernel_plan_load(struct kernel_plan *plan, const char *cell,
-                      const struct assemble_options *options, const char *const *flags)
+/* 'text' with every 'from' replaced; the caller frees it. */
+static char *text_edited(const char *text, const struct kernel_edit *edit)
+{
+    const size_t from = strlen(edit->from), to = strlen(edit->to);
+    size_t count = 0, length = 0;
+    for (const char *at = text; (at = strstr(at, edit->from)); at += from)
+        count++;
+    ck_assert_msg(count > 0, "the text has no '%s'", edit->from);
+    char *out = malloc(strlen(text) + count * to + 1);
+    ck_assert_ptr_nonnull(out);
+    for (const char *at = text;;) {
+        const char *next = strstr(at, edit->from);
+        const size_t kept = next ? (size_t)(next - at) : strlen(at);
+        memcpy(out + length, at, kept);
+        length += kept;
+        if (!next)
+            break;
+        memcpy(out + length, edit->to, to);
+        length += to;
+        at = next + from;
+    }
+    out[length] = 0;
+    return out;
+}
+
+static void plan_load(struct kernel_plan *plan, const char *cell,
+                      const struct assemble_options *options, const char *const *flags,
+                      const struct kernel_edit *edits)
 {
     memset(plan, 0, sizeof *plan);
     plan->options = *options;
@@ -165,7 +191,14 @@ void kernel_plan_load(struct kernel_plan *plan, const char *cell,
     ck_assert_int_eq(pipeline_assemble(&plan->text, plan->unit, &plan->options), PIPELINE_OK);
     ck_assert_msg(!plan->text.refusal, "%s", plan->text.refusal);
     const struct assembled *made = &plan->text.assembled;
-    plan->library = text_library_load(made->text, made->length, "text", flags);
+    char *text = strdup(made->text);
+    for (; edits && edits->from; edits++) {
+        char *edited = text_edited(text, edits);
+        free(text);
+        text = edited;
+    }
+    plan->library = text_library_load(text, strlen(text), "text", flags);
+    free(text);
     ck_assert_ptr_nonnull(plan->library);
     plan->kernel = text_library_kernel(plan->library, made->entry);
     ck_assert(plan->kernel != NULL);
@@ -173,6 +206,19 @@ void kernel_plan_load(struct kernel_plan *plan, const char *cell,
         plan->reduce = text_library_kernel(plan->library, made->reduce_entry);
         ck_assert(plan->reduce != NULL);
     }
+}
+
+void kernel_plan_load(struct kernel_plan *plan, const char *cell,
+                      const struct assemble_options *options, const char *const *flags)
+{
+    plan_load(plan, cell, options, flags, NULL);
+}
+
+void kernel_plan_load_edited(struct kernel_plan *plan, const char *cell,
+                             const struct assemble_options *options,
+                             const struct kernel_edit *edits)
+{
+    plan_load(plan, cell, options, NULL, edits);
 }
 
 void kernel_plan_free(struct kernel_plan *plan)
