@@ -4,8 +4,8 @@
 needed='gcc:cmd:gcc g++:cmd:g++ cmake:cmd:cmake ninja-build:cmd:ninja pkg-config:cmd:pkg-config
         flex:cmd:flex bison:cmd:bison check:mod:check libopenblas-dev:mod:openblas
         libc6-dev:file:/usr/include/stdio.h'
-# What only ./test uses: the fuzzers of tests/fuzz and the builds of tests/trust.
-needed_by_trust='clang:cmd:clang llvm:cmd:llvm-cov libomp-dev:file:/usr/lib/x86_64-linux-gnu/libomp5.so
+# What only ./test uses: the fuzzers of tests/fuzz, the builds of tests/trust, tests/mutants.
+needed_by_trust='python3:cmd:python3 clang:cmd:clang llvm:cmd:llvm-cov libomp-dev:file:/usr/lib/x86_64-linux-gnu/libomp5.so
         libclang-rt-dev:glob:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*'
 
 setup_missing() {

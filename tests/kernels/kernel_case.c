@@ -18,6 +18,13 @@ const char kernel_cell_lstm[] =
     "o = sigmoid(a_o*h + p_o*c' + u_o); h' = o*tanh(c'); output h'; }\n";
 const char kernel_cell_affine[] = "cell affine { state h = 0.25; input u, g; param a;\n"
                                   "h' = sigmoid(g + a)*h + u; }\n";
+/* The pattern of the Jacobian is not closed, and one state remembers nothing. */
+const char kernel_cell_chain[] = "cell chain { state f, g, h, k; input u; param a;\n"
+                                 "f' = tanh(a*f + g); g' = sigmoid(0.5*g + h) + u;\n"
+                                 "h' = 0.9*h*sigmoid(a*h) + tanh(k); k' = u*u; }\n";
+const char kernel_cell_affine_chain[] = "cell chain { state f, g, h, k; input u; param a;\n"
+                                        "f' = 0.75*f + g; g' = a*g - 0.5*h + u;\n"
+                                        "h' = 0.5*h + u*k; k' = u*u; }\n";
 const char kernel_cell_output[] = "cell read { state h; input u, v; param a;\n"
                                   "h' = tanh(a*h + u); output y = h'*sigmoid(v); }\n";
 const char kernel_cell_shared[] =
@@ -38,9 +45,9 @@ const struct kernel_strategy kernel_strategies[KERNEL_STRATEGIES] = {
     {"W=1", STRATEGY(32, 1, 1, 4, 1)},
     {"W=4 S=4", STRATEGY(8, 1, 4, 4, 1)},
     {"W=8 S=2 lanes 8", STRATEGY(8, 1, 8, 2, 1)},
-    {"W=4 vc=2", STRATEGY(8, 2, 4, 3, 1)},
+    {"W=8 vc=2", STRATEGY(8, 2, 8, 3, 1)},
     {"cluster 2", STRATEGY(8, 1, 4, 2, 2)},
-    {"cluster 4 vc=2", STRATEGY(8, 2, 4, 2, 4)},
+    {"cluster 4 W=8 vc=2", STRATEGY(8, 2, 8, 2, 4)},
 };
 #undef STRATEGY
 

@@ -112,7 +112,8 @@ uint64_t kernel_data_hash(struct kernel_data *data);
 void kernel_data_poison(struct kernel_data *data);
 
 extern const char kernel_cell_gru[], kernel_cell_lstm[], kernel_cell_affine[], kernel_cell_output[],
-    kernel_cell_shared[], kernel_cell_detach[], kernel_cell_chaotic[], kernel_cell_dense[];
+    kernel_cell_shared[], kernel_cell_detach[], kernel_cell_chaotic[], kernel_cell_dense[],
+    kernel_cell_chain[], kernel_cell_affine_chain[];
 
 /* Name, W, S, lanes, vc, cluster. */
 struct kernel_strategy {
