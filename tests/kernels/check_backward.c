@@ -10,6 +10,7 @@ static const struct {
 } cells[] = {
     {"gru", kernel_cell_gru},       {"lstm", kernel_cell_lstm},     {"detach", kernel_cell_detach},
     {"output", kernel_cell_output}, {"shared", kernel_cell_shared}, {"dense", kernel_cell_dense},
+    {"chain", kernel_cell_chain},
 };
 enum { CELLS = sizeof cells / sizeof *cells, STRATEGIES = 3 };
 

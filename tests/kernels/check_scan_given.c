@@ -80,7 +80,7 @@ START_TEST(exact_jacobians_give_the_sequential_answer_exactly)
     const struct kernel_shape shapes[] = {
         {.batch = 1, .steps = 1, .channels = 1},
         {.batch = 3, .steps = 3 * tile + 7, .channels = 33, .has_h0 = true},
-        {.batch = 1, .steps = tile - 1, .channels = 40},
+        {.batch = 2, .steps = tile - 1, .channels = 40},
         {.batch = 1, .steps = tile + 1, .channels = 8, .is_reversed = true},
         {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .has_h0 = true},
         {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .is_reversed = true},

@@ -18,6 +18,13 @@ const char kernel_cell_lstm[] =
     "o = sigmoid(a_o*h + p_o*c' + u_o); h' = o*tanh(c'); output h'; }\n";
 const char kernel_cell_affine[] = "cell affine { state h = 0.25; input u, g; param a;\n"
                                   "h' = sigmoid(g + a)*h + u; }\n";
+/* The pattern of the Jacobian is not closed, and one state remembers nothing. */
+const char kernel_cell_chain[] = "cell chain { state f, g, h, k; input u; param a;\n"
+                                 "f' = tanh(a*f + g); g' = sigmoid(0.5*g + h) + u;\n"
+                                 "h' = 0.9*h*sigmoid(a*h) + tanh(k); k' = u*u; }\n";
+const char kernel_cell_affine_chain[] = "cell chain { state f, g, h, k; input u; param a;\n"
+                                        "f' = 0.75*f + g; g' = a*g - 0.5*h + u;\n"
+                                        "h' = 0.5*h + u*k; k' = u*u; }\n";
 const char kernel_cell_output[] = "cell read { state h; input u, v; param a;\n"
                                   "h' = tanh(a*h + u); output y = h'*sigmoid(v); }\n";
 const char kernel_cell_shared[] =
@@ -38,9 +45,9 @@ const struct kernel_strategy kernel_strategies[KERNEL_STRATEGIES] = {
     {"W=1", STRATEGY(32, 1, 1, 4, 1)},
     {"W=4 S=4", STRATEGY(8, 1, 4, 4, 1)},
     {"W=8 S=2 lanes 8", STRATEGY(8, 1, 8, 2, 1)},
-    {"W=4 vc=2", STRATEGY(8, 2, 4, 3, 1)},
+    {"W=8 vc=2", STRATEGY(8, 2, 8, 3, 1)},
     {"cluster 2", STRATEGY(8, 1, 4, 2, 2)},
-    {"cluster 4 vc=2", STRATEGY(8, 2, 4, 2, 4)},
+    {"cluster 4 W=8 vc=2", STRATEGY(8, 2, 8, 2, 4)},
 };
 #undef STRATEGY
 
@@ -149,8 +156,34 @@ static double random_real(uint64_t *seed)
 
 /* -- plan -------------------------------------------------------------------------------------- */
 
-void kernel_plan_load(struct kernel_plan *plan, const char *cell,
-                      const struct assemble_options *options, const char *const *flags)
+/* 'text' with every 'from' replaced; the caller frees it. */
+static char *text_edited(const char *text, const struct kernel_edit *edit)
+{
+    const size_t from = strlen(edit->from), to = strlen(edit->to);
+    size_t count = 0, length = 0;
+    for (const char *at = text; (at = strstr(at, edit->from)); at += from)
+        count++;
+    ck_assert_msg(count > 0, "the text has no '%s'", edit->from);
+    char *out = malloc(strlen(text) + count * to + 1);
+    ck_assert_ptr_nonnull(out);
+    for (const char *at = text;;) {
+        const char *next = strstr(at, edit->from);
+        const size_t kept = next ? (size_t)(next - at) : strlen(at);
+        memcpy(out + length, at, kept);
+        length += kept;
+        if (!next)
+            break;
+        memcpy(out + length, edit->to, to);
+        length += to;
+        at = next + from;
+    }
+    out[length] = 0;
+    return out;
+}
+
+static void plan_load(struct kernel_plan *plan, const char *cell,
+                      const struct assemble_options *options, const char *const *flags,
+                      const struct kernel_edit *edits)
 {
     memset(plan, 0, sizeof *plan);
     plan->options = *options;
@@ -165,7 +198,14 @@ void kernel_plan_load(struct kernel_plan *plan, const char *cell,
     ck_assert_int_eq(pipeline_assemble(&plan->text, plan->unit, &plan->options), PIPELINE_OK);
     ck_assert_msg(!plan->text.refusal, "%s", plan->text.refusal);
     const struct assembled *made = &plan->text.assembled;
-    plan->library = text_library_load(made->text, made->length, "text", flags);
+    char *text = strdup(made->text);
+    for (; edits && edits->from; edits++) {
+        char *edited = text_edited(text, edits);
+        free(text);
+        text = edited;
+    }
+    plan->library = text_library_load(text, strlen(text), "text", flags);
+    free(text);
     ck_assert_ptr_nonnull(plan->library);
     plan->kernel = text_library_kernel(plan->library, made->entry);
     ck_assert(plan->kernel != NULL);
@@ -173,6 +213,19 @@ void kernel_plan_load(struct kernel_plan *plan, const char *cell,
         plan->reduce = text_library_kernel(plan->library, made->reduce_entry);
         ck_assert(plan->reduce != NULL);
     }
+}
+
+void kernel_plan_load(struct kernel_plan *plan, const char *cell,
+                      const struct assemble_options *options, const char *const *flags)
+{
+    plan_load(plan, cell, options, flags, NULL);
+}
+
+void kernel_plan_load_edited(struct kernel_plan *plan, const char *cell,
+                             const struct assemble_options *options,
+                             const struct kernel_edit *edits)
+{
+    plan_load(plan, cell, options, NULL, edits);
 }
 
 void kernel_plan_free(struct kernel_plan *plan)

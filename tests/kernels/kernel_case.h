@@ -77,6 +77,14 @@ struct kernel_data {
 /* All of these stop the test when something fails. */
 void kernel_plan_load(struct kernel_plan *plan, const char *cell,
                       const struct assemble_options *options, const char *const *flags);
+/* With changes of the text: 'from' must stand in it, at every place where it stands 'to' is put. The list ends
+ * with NULL. */
+struct kernel_edit {
+    const char *from, *to;
+};
+void kernel_plan_load_edited(struct kernel_plan *plan, const char *cell,
+                             const struct assemble_options *options,
+                             const struct kernel_edit *edits);
 void kernel_plan_free(struct kernel_plan *plan);
 
 /* Random inputs, the oracle's answers, outputs poisoned with NaN. */
@@ -108,7 +116,8 @@ uint64_t kernel_data_hash(struct kernel_data *data);
 void kernel_data_poison(struct kernel_data *data);
 
 extern const char kernel_cell_gru[], kernel_cell_lstm[], kernel_cell_affine[], kernel_cell_output[],
-    kernel_cell_shared[], kernel_cell_detach[], kernel_cell_chaotic[], kernel_cell_dense[];
+    kernel_cell_shared[], kernel_cell_detach[], kernel_cell_chaotic[], kernel_cell_dense[],
+    kernel_cell_chain[], kernel_cell_affine_chain[];
 
 /* Name, W, S, lanes, vc, cluster. */
 struct kernel_strategy {
