@@ -25,9 +25,25 @@ const struct model_group *model_groups(const struct model *model, size_t *count)
     return groups;
 }
 
-void *model_params(struct model *model)
+struct memory *model_params(const struct model *model)
 {
-    return model->params;
+    return (struct memory *)(void *)((struct model *)(uintptr_t)model)->params;
+}
+
+prnn_status model_download(const struct model *model, void *host, const struct memory *from,
+                           size_t count)
+{
+    (void)model;
+    memcpy(host, (const void *)from, count * sizeof(float));
+    return PRNN_OK;
+}
+
+prnn_status model_upload(const struct model *model, struct memory *to, const void *host,
+                         size_t count)
+{
+    (void)model;
+    memcpy((void *)to, host, count * sizeof(float));
+    return PRNN_OK;
 }
 
 size_t model_param_count(const struct model *model)
