@@ -504,20 +504,22 @@ size_t model_param_count(const struct model *model)
 
 struct memory *model_params(const struct model *model)
 {
-    return (struct memory *)(uintptr_t)model->params;
+    return (struct memory *)(void *)((struct model *)(uintptr_t)model)->params;
 }
 
-prnn_status model_download(const struct model *model, void *host, const struct memory *from, size_t count)
+prnn_status model_download(const struct model *model, void *host, const struct memory *from,
+                           size_t count)
 {
     (void)model;
-    memcpy(host, from, count * sizeof(float));
+    memcpy(host, (const void *)from, count * sizeof(float));
     return PRNN_OK;
 }
 
-prnn_status model_upload(const struct model *model, struct memory *to, const void *host, size_t count)
+prnn_status model_upload(const struct model *model, struct memory *to, const void *host,
+                         size_t count)
 {
     (void)model;
-    memcpy(to, host, count * sizeof(float));
+    memcpy((void *)to, host, count * sizeof(float));
     return PRNN_OK;
 }
 
