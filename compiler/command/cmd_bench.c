@@ -1,25 +1,38 @@
 /* pararnnc bench: times, beside what no program could beat. */
+#include "bench_compile.h"
+#include "bench_crossover.h"
+#include "bench_device.h"
+#include "bench_rows.h"
 #include "handles.h"
 #include "measure.h"
 #include "measure_device.h"
 #include "trial.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
     OPTION_JSON = 1,
     OPTION_CSV,
+    OPTION_SAVE,
+    OPTION_SVG,
     OPTION_DEVICE,
     OPTION_SHAPE,
     OPTION_DTYPE,
     OPTION_MATH,
+    OPTION_DIRECTION,
     OPTION_THREADS,
     OPTION_SECONDS,
-    OPTION_STRATEGY
+    OPTION_STRATEGY,
+    OPTION_CROSSOVER,
+    OPTION_ELEMENTS,
+    OPTION_TIME_LIMIT,
+    OPTION_COMPILE_TIMES
 };
 
 static const struct option options[] = {
@@ -31,49 +44,46 @@ static const struct option options[] = {
      "element type of sequence tensors; may be given several times; default f32"},
     {OPTION_MATH, 0, "math", "MODE", "accurate|fast|strict", false,
      "elementary functions; default accurate"},
+    {OPTION_DIRECTION, 0, "direction", "WORD", "forward|backward|both", false,
+     "default both; of --crossover forward"},
     {OPTION_THREADS, 0, "threads", "COUNT", NULL, false, "of the CPU; default all"},
     {OPTION_STRATEGY, 0, "strategy", "TEXT", NULL, true,
      "shape of the kernels of a GPU; may be given several times; default: the library chooses"},
     {OPTION_SECONDS, 0, "seconds", "COUNT", NULL, false,
-     "how long each measurement is repeated; default 2"},
+     "how long each measurement is repeated; default 2, on a GPU some hundredths"},
+    {OPTION_CROSSOVER, 0, "crossover", NULL, NULL, false,
+     "the chosen strategy against running in order, over batch times channels from 64 to 65536 and "
+     "64 to "
+     "1048576 steps; one cell and type, on a GPU"},
+    {OPTION_ELEMENTS, 0, "elements", "COUNT", NULL, false,
+     "of --crossover: leave out larger shapes; default 67108864"},
+    {OPTION_TIME_LIMIT, 0, "time-limit", "SECONDS", NULL, false,
+     "of --crossover: begin no shape behind it; default 300"},
+    {OPTION_COMPILE_TIMES, 0, "compile-times", NULL, NULL, false,
+     "how long making a plan takes, with an empty cache and with a full one"},
     {OPTION_JSON, 0, "json", NULL, NULL, false, "print one JSON array"},
     {OPTION_CSV, 0, "csv", NULL, NULL, false, "print comma-separated values"},
+    {OPTION_SAVE, 0, "save", "OUT", NULL, false,
+     "write comma-separated values, each line as soon as it is measured"},
+    {OPTION_SVG, 0, "svg", "OUT", NULL, false,
+     "write a plot: times over what cannot be beaten, or the map of --crossover"},
     COMMAND_CELL_OPTIONS,
     {0, 0, NULL, NULL, NULL, false, NULL},
-};
-
-/* One line of the table. What was not measured is NaN. */
-struct row {
-    const char *cell, *device, *dtype, *direction, *strategy;
-    int64_t batch, seq_len, channels;
-    double seconds;  /* median */
-    double elements; /* batch * seq_len * channels */
-    double bytes;    /* of sequence tensors, read and written once */
-    double evaluate; /* seconds of the step's functions alone */
-    double copy;     /* seconds of moving as many bytes */
 };
 
 struct bench {
     struct invocation *inv;
     struct trial_options trial_options;
-    const char *dtype, *strategy;
-    double seconds;   /* of a measurement */
-    int threads;      /* of the CPU */
-    double bandwidth; /* bytes a second; 0: not measured yet, or unknown */
-    struct row *rows;
-    uint32_t row_count, row_room;
+    const char *math;
+    bool is_direction_wanted[2]; /* forward, backward */
+    double seconds;              /* of a measurement; 0: as short as is sensible */
+    int threads;                 /* of the CPU */
+    struct bench_rows rows;
+    uint32_t saved; /* rows in the file of --save */
+    FILE *save;
+    struct compile_times *compile_times;
+    uint32_t compile_count;
 };
-
-static struct row *add_row(struct bench *bench)
-{
-    if (bench->row_count == bench->row_room) {
-        const uint32_t room = bench->row_room ? 2 * bench->row_room : 16;
-        bench->rows =
-            arena_grow(bench->inv->arena, bench->rows, bench->row_count, room, sizeof *bench->rows);
-        bench->row_room = room;
-    }
-    return &bench->rows[bench->row_count++];
-}
 
 /* ---- What cannot be beaten ---- */
 
@@ -145,22 +155,29 @@ static double bytes_moved(const struct trial *trial, bool is_backward)
 
 /* ---- Measurements ---- */
 
-/* On a GPU so many runs are started in a row that starting them does not count. */
-enum { RUNS_AT_ONCE = 16 };
-
-static int runs_at_once(const struct trial *trial)
+/* What is measured goes to the file of --save at once: a run that is cut short leaves it. */
+static void save_rows(void *context)
 {
-    return trial->is_host ? 1 : RUNS_AT_ONCE;
+    struct bench *bench = context;
+    for (; bench->save && bench->saved < bench->rows.count; bench->saved++) {
+        struct textbuf line;
+        textbuf_init(&line, bench->inv->arena);
+        if (bench->saved == 0)
+            bench_rows_csv_head(&line);
+        bench_rows_csv_row(&line, &bench->rows.rows[bench->saved]);
+        fwrite(line.text, 1, line.length, bench->save);
+        fflush(bench->save);
+    }
 }
 
 static int work_forward(void *context)
 {
-    return trial_forward(context, runs_at_once(context));
+    return trial_forward(context, 1);
 }
 
 static int work_backward(void *context)
 {
-    return trial_backward(context, runs_at_once(context));
+    return trial_backward(context, 1);
 }
 
 static int measure_trial(struct bench *bench, struct trial *trial)
@@ -168,45 +185,37 @@ static int measure_trial(struct bench *bench, struct trial *trial)
     const prnn_problem *problem = &trial->options.problem;
     const double elements =
         (double)problem->batch * (double)problem->seq_len * (double)problem->channels;
-    if (bench->bandwidth == 0) {
-        output_progress("measuring the bandwidth of a copy");
-        bench->bandwidth = trial->is_host ? measure_copy_bandwidth(bench->threads)
-                                          : measure_device_bandwidth(trial->ctx->cuda);
-    }
     const double evaluate = measure_evaluate(bench, trial, elements);
     for (int is_backward = 0; is_backward < 2; is_backward++) {
         int failure;
+        if (!bench->is_direction_wanted[is_backward])
+            continue;
         output_progress("%s %s %" PRId64 "x%" PRId64 "x%" PRId64 " %s", trial->unit->ir->name,
-                        bench->dtype, problem->batch, problem->seq_len, problem->channels,
-                        is_backward ? "backward" : "forward");
+                        dtype_word(problem->storage), problem->batch, problem->seq_len,
+                        problem->channels, is_backward ? "backward" : "forward");
         const double seconds = measure_median(is_backward ? work_backward : work_forward, trial, 3,
-                                              bench->seconds, &failure) /
-                               runs_at_once(trial);
+                                              bench->seconds, &failure);
         if (failure)
             return failure;
-        struct row *row = add_row(bench);
-        *row = (struct row){
-            .cell = arena_strdup(bench->inv->arena, trial->unit->ir->name),
-            .device = arena_strdup(bench->inv->arena, prnn_context_device(trial->ctx)),
-            .dtype = bench->dtype,
-            .direction = is_backward ? "backward" : "forward",
-            .strategy = bench->strategy,
-            .batch = problem->batch,
-            .seq_len = problem->seq_len,
-            .channels = problem->channels,
-            .seconds = seconds,
-            .elements = elements,
-            .bytes = bytes_moved(trial, is_backward),
-            .evaluate = evaluate,
-            .copy = NAN,
-        };
-        if (bench->bandwidth > 0)
-            row->copy = row->bytes / bench->bandwidth;
+        struct bench_row *row = bench_rows_add(&bench->rows);
+        row->cell = arena_strdup(bench->inv->arena, trial->unit->ir->name);
+        row->device = arena_strdup(bench->inv->arena, prnn_context_device(trial->ctx));
+        row->dtype = dtype_word(problem->storage);
+        row->math = bench->math;
+        row->direction = is_backward ? "backward" : "forward";
+        row->shape = (struct shape){problem->batch, problem->seq_len, problem->channels};
+        row->seconds = seconds;
+        row->elements = elements;
+        row->bytes = bytes_moved(trial, is_backward);
+        row->evaluate = evaluate;
+        if (bench->rows.bandwidth > 0)
+            row->copy = row->bytes / bench->rows.bandwidth;
     }
+    save_rows(bench);
     return EXIT_CODE_OK;
 }
 
-/* One shape, element type and strategy: its memory is freed before the next one's is taken. */
+/* One shape and element type on the CPU: its memory is freed before the next one's is taken. */
 struct measurement {
     struct bench *bench;
     const struct unit *unit;
@@ -227,8 +236,31 @@ static void measure_one(struct arena *arena, void *context)
     trial_free(&trial);
 }
 
+static struct bench_device device_of(const struct bench *bench, const struct unit *unit,
+                                     const char *path)
+{
+    return (struct bench_device){
+        .inv = bench->inv,
+        .unit = unit,
+        .path = path,
+        .math = bench->math,
+        .options = bench->trial_options,
+        .is_direction_wanted = {bench->is_direction_wanted[0], bench->is_direction_wanted[1]},
+        .has_per_step = true,
+        .seconds = bench->seconds,
+        .bandwidth = bench->rows.bandwidth};
+}
+
 static int measure_shape(struct bench *bench, const struct unit *unit, const char *path)
 {
+    const prnn_problem *problem = &bench->trial_options.problem;
+    if (bench->rows.is_device) {
+        const struct bench_device device = device_of(bench, unit, path);
+        const struct shape shape = {problem->batch, problem->seq_len, problem->channels};
+        const int code = bench_device_shape(&device, &shape, &bench->rows);
+        save_rows(bench);
+        return code;
+    }
     struct measurement m = {bench, unit, path, EXIT_CODE_OK};
     if (pipeline_guard(NULL, measure_one, &m) != PIPELINE_OK) {
         output_complain("'%s': memory has ended", path);
@@ -237,131 +269,36 @@ static int measure_shape(struct bench *bench, const struct unit *unit, const cha
     return m.code;
 }
 
-/* ---- Tables ---- */
-
-static double ratio(double a, double b)
+static int measure_crossover(struct bench *bench, const struct unit *unit, const char *path)
 {
-    return b > 0 ? a / b : NAN;
+    struct bench_device device = device_of(bench, unit, path);
+    struct crossover_limits limits;
+    int64_t elements, seconds;
+    int code = command_integer(bench->inv, OPTION_ELEMENTS, "elements", 1, (int64_t)1 << 40,
+                               1 << 26, &elements);
+    if (!code)
+        code =
+            command_integer(bench->inv, OPTION_TIME_LIMIT, "time-limit", 0, 86400, 300, &seconds);
+    if (code)
+        return code;
+    limits = (struct crossover_limits){(double)elements, (double)seconds};
+    device.has_per_step = false;
+    return bench_crossover(&device, &limits, &bench->rows, save_rows, bench);
 }
 
-static void add_cell(struct textbuf *out, double value, int width)
+static int measure_compile(struct bench *bench, const struct unit *unit, const char *path)
 {
-    struct textbuf digits;
-    textbuf_init(&digits, out->arena);
-    if (isfinite(value))
-        textbuf_add_short(&digits, value, 4);
-    else
-        textbuf_add(&digits, "-");
-    textbuf_printf(out, "  %*s", width, digits.text);
-}
-
-static void print_table(struct textbuf *out, const struct bench *bench)
-{
-    textbuf_add(out, "cell              dtype     B       T      N  direction        ms   ns/elem  "
-                     "x evaluate  x copy    GB/s\n");
-    for (uint32_t i = 0; i < bench->row_count; i++) {
-        const struct row *row = &bench->rows[i];
-        textbuf_printf(out, "%-16.16s  %-5s  %4" PRId64 "  %6" PRId64 "  %5" PRId64 "  %-9s",
-                       row->cell, row->dtype, row->batch, row->seq_len, row->channels,
-                       row->direction);
-        add_cell(out, 1e3 * row->seconds, 8);
-        add_cell(out, 1e9 * ratio(row->seconds, row->elements), 8);
-        add_cell(out, ratio(row->seconds, row->evaluate), 10);
-        add_cell(out, ratio(row->seconds, row->copy), 6);
-        add_cell(out, 1e-9 * ratio(row->bytes, row->seconds), 6);
-        if (row->strategy)
-            textbuf_printf(out, "  %s", row->strategy);
-        textbuf_add(out, "\n");
-    }
-    if (bench->row_count > 0 && bench->bandwidth > 0) {
-        textbuf_add(out,
-                    "\nx evaluate: time over that of the step's functions alone, on vectors in "
-                    "the first-level cache\nx copy: time over that of moving each tensor once, "
-                    "at ");
-        textbuf_add_short(out, 1e-9 * bench->bandwidth, 3);
-        if (!strcmp(bench->rows[0].device, "cpu"))
-            textbuf_printf(out, " GB/s as measured with %d threads\n", bench->threads);
-        else
-            textbuf_printf(out, " GB/s as measured on %s\n", bench->rows[0].device);
-    }
-}
-
-static void add_number_or_empty(struct textbuf *out, double value)
-{
-    textbuf_add(out, ",");
-    if (isfinite(value))
-        textbuf_add_short(out, value, 6);
-}
-
-static void print_csv(struct textbuf *out, const struct bench *bench)
-{
-    textbuf_add(out,
-                "cell,device,dtype,batch,seq_len,channels,direction,strategy,ms,ns_per_element,"
-                "ratio_evaluate,ratio_copy,gb_per_s\n");
-    for (uint32_t i = 0; i < bench->row_count; i++) {
-        const struct row *row = &bench->rows[i];
-        textbuf_printf(out, "%s,%s,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%s,%s", row->cell,
-                       row->device, row->dtype, row->batch, row->seq_len, row->channels,
-                       row->direction, row->strategy ? row->strategy : "");
-        add_number_or_empty(out, 1e3 * row->seconds);
-        add_number_or_empty(out, 1e9 * ratio(row->seconds, row->elements));
-        add_number_or_empty(out, ratio(row->seconds, row->evaluate));
-        add_number_or_empty(out, ratio(row->seconds, row->copy));
-        add_number_or_empty(out, 1e-9 * ratio(row->bytes, row->seconds));
-        textbuf_add(out, "\n");
-    }
-}
-
-static void add_member(struct textbuf *out, const char *name, double value)
-{
-    textbuf_printf(out, ", \"%s\": ", name);
-    textbuf_add_json_number(out, value);
-}
-
-static void print_json(struct textbuf *out, const struct bench *bench)
-{
-    textbuf_add(out, "[");
-    for (uint32_t i = 0; i < bench->row_count; i++) {
-        const struct row *row = &bench->rows[i];
-        textbuf_add(out, i ? ",\n {\"cell\": " : "\n {\"cell\": ");
-        textbuf_add_json_string(out, row->cell);
-        textbuf_printf(
-            out,
-            ", \"device\": \"%s\", \"dtype\": \"%s\", \"batch\": %" PRId64 ", \"seq_len\": %" PRId64
-            ", \"channels\": %" PRId64 ", \"direction\": \"%s\", \"strategy\": ",
-            row->device, row->dtype, row->batch, row->seq_len, row->channels, row->direction);
-        if (row->strategy)
-            textbuf_add_json_string(out, row->strategy);
-        else
-            textbuf_add(out, "null");
-        add_member(out, "ms", 1e3 * row->seconds);
-        add_member(out, "ns_per_element", 1e9 * ratio(row->seconds, row->elements));
-        add_member(out, "ratio_evaluate", ratio(row->seconds, row->evaluate));
-        add_member(out, "ratio_copy", ratio(row->seconds, row->copy));
-        add_member(out, "gb_per_s", 1e-9 * ratio(row->bytes, row->seconds));
-        textbuf_add(out, "}");
-    }
-    textbuf_add(out, bench->row_count ? "\n]\n" : "]\n");
+    bench->compile_times = arena_grow(bench->inv->arena, bench->compile_times, bench->compile_count,
+                                      bench->compile_count + 1, sizeof *bench->compile_times);
+    struct compile_times *times = &bench->compile_times[bench->compile_count];
+    output_progress("%s %s: compiling", unit->ir->name,
+                    dtype_word(bench->trial_options.problem.storage));
+    const int code = bench_compile(times, bench->inv, unit, path, &bench->trial_options);
+    bench->compile_count += code == EXIT_CODE_OK;
+    return code;
 }
 
 /* ---- The command ---- */
-
-/* "8x2048x1024" */
-static bool read_shape(const char *text, prnn_problem *problem)
-{
-    int64_t *const out[] = {&problem->batch, &problem->seq_len, &problem->channels};
-    for (int i = 0; i < 3; i++) {
-        int64_t value = 0;
-        const char *start = text;
-        for (; *text >= '0' && *text <= '9' && value < (int64_t)1 << 40; text++)
-            value = value * 10 + (*text - '0');
-        if (text == start || value < 1 || value > (int64_t)1 << 31 || *text != (i < 2 ? 'x' : '\0'))
-            return false;
-        *out[i] = value;
-        text += i < 2;
-    }
-    return true;
-}
 
 /* The values of a repeatable option, or one default. */
 static uint32_t collect(const struct invocation *inv, int id, const char *missing, const char **out)
@@ -378,27 +315,35 @@ static uint32_t collect(const struct invocation *inv, int id, const char *missin
 static int sweep(struct bench *bench, const struct unit *unit, const char *path)
 {
     struct invocation *inv = bench->inv;
-    static const char *const names[] = {"f32", "f64", "bf16", "f16"};
+    prnn_problem *problem = &bench->trial_options.problem;
+    const struct arguments *arguments = &inv->arguments;
     const char **shapes, **dtypes, **strategies;
-    shapes = arena_array(inv->arena, inv->arguments.option_count + 1, sizeof *shapes);
-    dtypes = arena_array(inv->arena, inv->arguments.option_count + 1, sizeof *dtypes);
-    strategies = arena_array(inv->arena, inv->arguments.option_count + 1, sizeof *strategies);
+    shapes = arena_array(inv->arena, arguments->option_count + 1, sizeof *shapes);
+    dtypes = arena_array(inv->arena, arguments->option_count + 1, sizeof *dtypes);
+    strategies = arena_array(inv->arena, arguments->option_count + 1, sizeof *strategies);
     const uint32_t shape_count = collect(inv, OPTION_SHAPE, "8x2048x1024", shapes);
     const uint32_t dtype_count = collect(inv, OPTION_DTYPE, "f32", dtypes);
     const uint32_t strategy_count = collect(inv, OPTION_STRATEGY, NULL, strategies);
+    const bool is_crossover = arguments_has(arguments, OPTION_CROSSOVER);
+    const bool is_compile = arguments_has(arguments, OPTION_COMPILE_TIMES);
+    struct shape shape;
     for (uint32_t s = 0; s < shape_count; s++)
-        if (!read_shape(shapes[s], &bench->trial_options.problem))
+        if (!shape_read(&shape, shapes[s], strlen(shapes[s])))
             return command_usage(inv, "'%s' is not BxTxN, three positive integers", shapes[s]);
+    if (is_crossover && (dtype_count > 1 || strategy_count > 1 || arguments->operand_count > 1))
+        return command_usage(inv, "'--crossover' takes one cell, one type and one strategy");
     for (uint32_t d = 0; d < dtype_count; d++)
-        for (uint32_t s = 0; s < shape_count; s++)
+        for (uint32_t s = 0; s < (is_crossover ? 1 : shape_count); s++)
             for (uint32_t k = 0; k < strategy_count; k++) {
-                for (int i = 0; i < 4; i++)
-                    if (!strcmp(dtypes[d], names[i]))
-                        bench->trial_options.problem.storage = (prnn_storage)i;
-                read_shape(shapes[s], &bench->trial_options.problem);
-                bench->dtype = dtypes[d];
-                bench->strategy = bench->trial_options.problem.strategy = strategies[k];
-                const int code = measure_shape(bench, unit, path);
+                dtype_read(&problem->storage, dtypes[d], strlen(dtypes[d]));
+                shape_read(&shape, shapes[s], strlen(shapes[s]));
+                problem->batch = shape.batch;
+                problem->seq_len = shape.seq_len;
+                problem->channels = shape.channels;
+                problem->strategy = strategies[k];
+                const int code = is_crossover ? measure_crossover(bench, unit, path)
+                                 : is_compile ? measure_compile(bench, unit, path)
+                                              : measure_shape(bench, unit, path);
                 if (code)
                     return code;
             }
@@ -408,53 +353,146 @@ static int sweep(struct bench *bench, const struct unit *unit, const char *path)
 static int read_options(struct bench *bench)
 {
     struct invocation *inv = bench->inv;
+    const struct arguments *arguments = &inv->arguments;
     static const char *const maths[] = {"accurate", "fast", "strict"};
+    const bool is_crossover = arguments_has(arguments, OPTION_CROSSOVER);
     int64_t threads, seconds;
     int code = command_integer(inv, OPTION_THREADS, "threads", 1, 4096, 0, &threads);
     if (!code)
-        code = command_integer(inv, OPTION_SECONDS, "seconds", 0, 3600, 2, &seconds);
+        code = command_integer(inv, OPTION_SECONDS, "seconds", 0, 3600, -1, &seconds);
     if (code)
         return code;
-    if (arguments_has(&inv->arguments, OPTION_CSV) && arguments_has(&inv->arguments, OPTION_JSON))
+    if (arguments_has(arguments, OPTION_CSV) && arguments_has(arguments, OPTION_JSON))
         return command_usage(inv, "'--csv' and '--json' exclude each other");
+    if (is_crossover && arguments_has(arguments, OPTION_COMPILE_TIMES))
+        return command_usage(inv, "'--crossover' and '--compile-times' exclude each other");
     bench->trial_options =
-        (struct trial_options){.device = arguments_value(&inv->arguments, OPTION_DEVICE, "auto"),
+        (struct trial_options){.device = arguments_value(arguments, OPTION_DEVICE, "auto"),
                                .problem = PRNN_PROBLEM_INIT,
                                .seed = 1,
                                .is_timed_only = true};
-    bench->trial_options.problem.backward = true;
     bench->trial_options.problem.threads = (int32_t)threads;
+    bench->math = arguments_value(arguments, OPTION_MATH, "accurate");
     for (int i = 0; i < 3; i++)
-        if (!strcmp(arguments_value(&inv->arguments, OPTION_MATH, "accurate"), maths[i]))
+        if (!strcmp(bench->math, maths[i]))
             bench->trial_options.problem.math = (prnn_math)i;
+    const char *direction =
+        arguments_value(arguments, OPTION_DIRECTION, is_crossover ? "forward" : "both");
+    bench->is_direction_wanted[0] = strcmp(direction, "backward") != 0;
+    bench->is_direction_wanted[1] = strcmp(direction, "forward") != 0;
+    if (is_crossover && bench->is_direction_wanted[0] && bench->is_direction_wanted[1])
+        return command_usage(inv, "'--crossover' takes one direction");
+    bench->trial_options.problem.backward = bench->is_direction_wanted[1];
     bench->seconds = (double)seconds;
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
     bench->threads = threads > 0 ? (int)threads : processors > 0 ? (int)processors : 1;
     return EXIT_CODE_OK;
 }
 
+/* What kind of device it is, and how fast it copies. */
+static int look_at_device(struct bench *bench)
+{
+    prnn_context *ctx;
+    const char *name = bench->trial_options.device;
+    int code = command_status(prnn_context_create(&ctx, name), name);
+    if (code)
+        return code;
+    bench->rows.is_device = ctx->cuda != NULL;
+    if (bench->seconds < 0)
+        bench->seconds = ctx->cuda ? 0 : 2;
+    if (arguments_has(&bench->inv->arguments, OPTION_CROSSOVER) && !ctx->cuda)
+        code = command_usage(bench->inv,
+                             "'--crossover' needs a CUDA device: a CPU runs in order always");
+    else if (!arguments_has(&bench->inv->arguments, OPTION_COMPILE_TIMES)) {
+        output_progress("measuring the bandwidth of a copy");
+        bench->rows.bandwidth = ctx->cuda ? measure_device_bandwidth(ctx->cuda)
+                                          : measure_copy_bandwidth(bench->threads);
+    }
+    bench->rows.copied_by =
+        ctx->cuda ? arena_printf(bench->inv->arena, "on %s", prnn_context_describe(ctx))
+                  : arena_printf(bench->inv->arena, "with %d threads", bench->threads);
+    prnn_context_free(ctx);
+    return code;
+}
+
+static int open_save(struct bench *bench)
+{
+    const char *path = arguments_value(&bench->inv->arguments, OPTION_SAVE, NULL);
+    if (!path || (bench->save = fopen(path, "w")) != NULL)
+        return EXIT_CODE_OK;
+    output_complain("cannot write '%s': %s", path, strerror(errno));
+    return EXIT_CODE_IO;
+}
+
+static int close_save(struct bench *bench)
+{
+    if (!bench->save)
+        return EXIT_CODE_OK;
+    const bool is_broken = ferror(bench->save) != 0;
+    if (fclose(bench->save) == 0 && !is_broken)
+        return EXIT_CODE_OK;
+    output_complain("cannot write '%s'", arguments_value(&bench->inv->arguments, OPTION_SAVE, ""));
+    return EXIT_CODE_IO;
+}
+
+static int report(struct bench *bench)
+{
+    const struct arguments *arguments = &bench->inv->arguments;
+    struct textbuf *out = &bench->inv->out;
+    const char *svg = arguments_value(arguments, OPTION_SVG, NULL);
+    const bool is_crossover = arguments_has(arguments, OPTION_CROSSOVER);
+    if (bench->compile_count > 0)
+        bench_compile_table(out, bench->compile_times, bench->compile_count);
+    if (bench->rows.count == 0)
+        return EXIT_CODE_OK;
+    if (arguments_has(arguments, OPTION_JSON))
+        bench_rows_json(out, &bench->rows);
+    else if (arguments_has(arguments, OPTION_CSV)) {
+        bench_rows_csv_head(out);
+        for (uint32_t i = 0; i < bench->rows.count; i++)
+            bench_rows_csv_row(out, &bench->rows.rows[i]);
+    } else if (is_crossover)
+        bench_crossover_table(out, &bench->rows);
+    else
+        bench_rows_table(out, &bench->rows);
+    if (!svg)
+        return EXIT_CODE_OK;
+    struct textbuf plot;
+    textbuf_init(&plot, bench->inv->arena);
+    if (is_crossover)
+        bench_crossover_svg(&plot, &bench->rows);
+    else
+        bench_rows_svg(&plot, &bench->rows);
+    return output_file(svg, plot.text, plot.length) ? EXIT_CODE_OK : EXIT_CODE_IO;
+}
+
 static int run(struct invocation *inv)
 {
     struct pipeline_options load_options = PIPELINE_OPTIONS_INIT;
-    struct bench bench = {.inv = inv};
+    struct bench bench = {.inv = inv, .rows = {.arena = inv->arena}};
     int code = command_cell_options(inv, &load_options);
     if (!code)
         code = read_options(&bench);
+    struct unit *unit = NULL;
+    bool is_begun = false;
     for (uint32_t i = 0; i < inv->arguments.operand_count && !code; i++) {
-        struct unit *unit;
         code = command_load(inv, &unit, inv->arguments.operands[i], &load_options);
+        if (!code && !is_begun) {
+            is_begun = true;
+            code = look_at_device(&bench);
+            if (!code)
+                code = open_save(&bench);
+        }
         if (!code)
             code = sweep(&bench, unit, inv->arguments.operands[i]);
         unit_free(unit);
+        unit = NULL;
     }
-    if (bench.row_count == 0)
-        return code;
-    if (arguments_has(&inv->arguments, OPTION_JSON))
-        print_json(&inv->out, &bench);
-    else if (arguments_has(&inv->arguments, OPTION_CSV))
-        print_csv(&inv->out, &bench);
-    else
-        print_table(&inv->out, &bench);
+    const int report_code = report(&bench), save_code = close_save(&bench);
+    code = code ? code : report_code ? report_code : save_code;
+    for (uint32_t i = 0; i < bench.rows.count && !code; i++)
+        if (bench.rows.rows[i].verdict && !strcmp(bench.rows.rows[i].verdict, "wrong"))
+            code = EXIT_CODE_INTERNAL;
     return code;
 }
 
@@ -464,14 +502,22 @@ const struct command command_bench = {
     .fewest = 1,
     .most = UINT32_MAX,
     .summary = "measure cells",
-    .text = "Measure the forward and the backward pass: the median time, nanoseconds per element "
-            "and step, and the ratio to two times that no program can beat: that of evaluating the "
-            "step's functions alone on vectors that stay in the first-level cache, and that of "
-            "moving each tensor once at the bandwidth of a plain copy. Both are measured in the "
-            "same run on as many threads. On a GPU the first is not measured. All states are written and get gradients.",
+    .text =
+        "Measure the forward and the backward pass. All states are written and get gradients.\n\n"
+        "On the CPU: the median time, nanoseconds per element and step, and the ratio to two "
+        "times that no program can beat: that of evaluating the step's functions alone on "
+        "vectors that stay in the first-level cache, and that of moving each tensor once at the "
+        "bandwidth of a plain copy. Both are measured in the same run on as many threads.\n\n"
+        "On a GPU: the strategy that a plan gets, checked against the sequential kernel as 'tune' "
+        "does; the time of moving each tensor once, and that of the special-function results of "
+        "its runs at 16 a clock and multiprocessor; the ratio to the larger of the two, to the "
+        "best kernel that runs in order, and to one step a chunk; corrections, and the time that "
+        "was expected. --crossover maps where solving in parallel begins to win; --compile-times "
+        "says how long making a plan takes.",
     .options = options,
     .examples = "pararnnc bench cells/paragru.cell --device cpu\n"
                 "pararnnc bench cells/*.cell --shape 8x2048x1024 --shape 1x65536x256 --dtype f32 "
-                "--dtype bf16 --csv",
+                "--dtype bf16 --csv\n"
+                "pararnnc bench cells/paragru.cell --device cuda:0 --crossover --svg map.svg",
     .run = run,
 };

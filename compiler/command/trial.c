@@ -225,15 +225,9 @@ static int bind_all(struct trial *trial)
         "workspace");
 }
 
-int trial_create(struct trial *trial, struct invocation *inv, const struct unit *unit,
-                 const char *path, const struct trial_options *options)
+prnn_status trial_load_cell(prnn_cell **out, struct invocation *inv, prnn_context *ctx,
+                            const struct unit *unit, const char *path)
 {
-    *trial = (struct trial){.inv = inv, .unit = unit, .options = *options};
-    trial->options.problem.write = PRNN_WRITE_STATES;
-    int code = command_status(prnn_context_create(&trial->ctx, options->device), options->device);
-    if (code)
-        return code;
-    trial->is_host = !strcmp(prnn_context_device(trial->ctx), "cpu");
     prnn_cell_options cell_options = PRNN_CELL_OPTIONS_INIT;
     const char **defines = arena_array(inv->arena, unit->define_count, sizeof *defines);
     for (uint32_t i = 0; i < unit->define_count; i++) {
@@ -245,7 +239,19 @@ int trial_create(struct trial *trial, struct invocation *inv, const struct unit 
     }
     cell_options.defines = defines;
     cell_options.define_count = unit->define_count;
-    code = command_status(prnn_cell_load(&trial->cell, trial->ctx, path, &cell_options), path);
+    return prnn_cell_load(out, ctx, path, &cell_options);
+}
+
+int trial_create(struct trial *trial, struct invocation *inv, const struct unit *unit,
+                 const char *path, const struct trial_options *options)
+{
+    *trial = (struct trial){.inv = inv, .unit = unit, .options = *options};
+    trial->options.problem.write = PRNN_WRITE_STATES;
+    int code = command_status(prnn_context_create(&trial->ctx, options->device), options->device);
+    if (code)
+        return code;
+    trial->is_host = !strcmp(prnn_context_device(trial->ctx), "cpu");
+    code = command_status(trial_load_cell(&trial->cell, inv, trial->ctx, unit, path), path);
     if (code)
         return code;
     const prnn_status status = prnn_plan_create(&trial->plan, trial->cell, &trial->options.problem);

@@ -42,6 +42,10 @@ struct trial {
     bool is_host;     /* the plan works on the host's own memory */
 };
 
+/* The cell of a unit, with the constants that the unit was given. */
+prnn_status trial_load_cell(prnn_cell **out, struct invocation *inv, prnn_context *ctx,
+                            const struct unit *unit, const char *path);
+
 /* Everything is made and bound. An exit code; the trial is to be freed in any case. */
 int trial_create(struct trial *trial, struct invocation *inv, const struct unit *unit,
                  const char *path, const struct trial_options *options);

@@ -1,0 +1,294 @@
+#include "profile.h"
+
+#include "strategy_grid.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct cuda_properties h100 = {.name = "some H100",
+                                            .major = 9,
+                                            .multiprocessors = 132,
+                                            .clock_khz = 1980000,
+                                            .memory_clock_khz = 2619000,
+                                            .memory_bus_bits = 5120,
+                                            .l2_bytes = 50 << 20,
+                                            .shared_optin = 232448,
+                                            .shared_sm = 233472,
+                                            .registers_sm = 65536,
+                                            .threads_sm = 2048,
+                                            .has_clusters = true};
+static struct cuda_properties device;
+static struct unit *unit;
+static struct profile profile;
+
+static void load(const char *name)
+{
+    char path[512];
+    device = h100;
+    snprintf(path, sizeof path, "%s/cells/%s.cell", PRNN_SOURCE_DIR, name);
+    ck_assert_int_eq(pipeline_load_file(&unit, path, NULL), PIPELINE_OK);
+    ck_assert_int_eq(profile_find(&profile, unit, NULL), PRNN_OK);
+}
+
+static struct model_problem problem_of(int64_t batch, int64_t seq_len, int64_t channels,
+                                       enum assemble_kernel kernel)
+{
+    const uint32_t all = (1u << unit->ir->states) - 1;
+    const struct assemble_options options = {.kernel = kernel,
+                                             .target = ASSEMBLE_CUDA,
+                                             .storage = ASSEMBLE_F32,
+                                             .mode = ASSEMBLE_ACCURATE,
+                                             .state_written = all,
+                                             .state_gradient = all};
+    const struct backend_shape shape = {.batch = batch, .seq_len = seq_len, .channels = channels};
+    return profile_problem(&profile, unit, &device, &shape, &options);
+}
+
+static const struct {
+    int64_t batch, seq_len, channels;
+} shapes[] = {{8, 4096, 4096}, {8, 2048, 1024}, {1, 16384, 1024}, {1, 65536, 256},
+              {1, 1, 1},       {3, 1000, 33},   {64, 64, 1024},   {1, 1 << 20, 64}};
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+/* ---- Every strategy of the grid ---- */
+
+struct seen {
+    const struct model_problem *problem;
+    int count, sequential;
+    bool has_parallel;
+};
+
+static void look(void *context, const struct strategy *s)
+{
+    struct seen *seen = context;
+    struct prediction p;
+    struct assemble_options options = seen->problem->options;
+    options.strategy = *s;
+    model_predict(&p, seen->problem, s);
+    ck_assert_msg(isfinite(p.seconds) && p.seconds > 0, "W%u S%u L%u V%u R%u C%u", s->tile_chunks,
+                  s->chunk, s->lanes, s->vc, s->stages, s->cluster);
+    /* No part is longer than the whole. */
+    ck_assert(p.memory <= p.seconds && p.special <= p.seconds && p.issue <= p.seconds);
+    ck_assert(s->lanes * s->tile_chunks % 32 == 0 && s->lanes * s->tile_chunks <= 1024);
+    ck_assert(assemble_shared_bytes(unit->ir, &options) <= (uint32_t)device.shared_optin);
+    ck_assert(device.has_clusters || s->cluster == 1);
+    ck_assert_msg(!strategy_is_sequential(s) || !seen->has_parallel, "the sequential ones first");
+    seen->has_parallel |= !strategy_is_sequential(s);
+    seen->sequential += strategy_is_sequential(s);
+    seen->count++;
+}
+
+START_TEST(every_strategy_of_the_grid_has_a_time_and_fits)
+{
+    static const char *const cells[] = {"paragru", "paralstm", "unicornn", "mingru", "slstm", "s6"};
+    load(cells[_i % 6]);
+    device.has_clusters = _i < 6;
+    for (int s = 0; s < SHAPES; s++)
+        for (int k = 0; k < 2; k++) {
+            const struct model_problem problem =
+                problem_of(shapes[s].batch, shapes[s].seq_len, shapes[s].channels,
+                           k ? ASSEMBLE_BACKWARD : ASSEMBLE_FORWARD);
+            struct seen seen = {.problem = &problem};
+            strategy_grid(&problem, look, &seen);
+            ck_assert_int_gt(seen.sequential, 3);
+        }
+    unit_free(unit);
+}
+END_TEST
+
+/* ---- The choice ---- */
+
+struct fastest {
+    const struct model_problem *problem;
+    double sequential;
+};
+
+static void find_fastest(void *context, const struct strategy *s)
+{
+    struct fastest *fastest = context;
+    struct prediction p;
+    if (!strategy_is_sequential(s) || s->chunk > 16)
+        return;
+    model_predict(&p, fastest->problem, s);
+    fastest->sequential = fmin(fastest->sequential, p.seconds);
+}
+
+START_TEST(nothing_is_chosen_that_is_predicted_slower_than_running_in_order)
+{
+    static const char *const cells[] = {"paragru", "paralstm",    "unicornn", "mingru",
+                                        "slstm",   "indrnn_relu", "brc",      "gru_heads"};
+    load(cells[_i]);
+    for (int s = 0; s < SHAPES; s++)
+        for (int k = 0; k < 2; k++) {
+            const struct model_problem problem =
+                problem_of(shapes[s].batch, shapes[s].seq_len, shapes[s].channels,
+                           k ? ASSEMBLE_BACKWARD : ASSEMBLE_FORWARD);
+            struct fastest fastest = {&problem, INFINITY};
+            struct strategy chosen;
+            struct prediction p;
+            strategy_grid(&problem, find_fastest, &fastest);
+            strategy_choose(&chosen, &p, &problem);
+            ck_assert_msg(p.seconds <= fastest.sequential, "%s shape %d kernel %d", cells[_i], s,
+                          k);
+            ck_assert(strategy_is_sequential(&chosen) || p.seconds < 0.95 * fastest.sequential);
+        }
+    unit_free(unit);
+}
+END_TEST
+
+static struct strategy choose(int64_t batch, int64_t seq_len, int64_t channels)
+{
+    struct strategy chosen;
+    struct prediction p;
+    const struct model_problem problem = problem_of(batch, seq_len, channels, ASSEMBLE_FORWARD);
+    strategy_choose(&chosen, &p, &problem);
+    return chosen;
+}
+
+START_TEST(few_recurrences_are_solved_in_parallel_and_many_in_order)
+{
+    load("paragru");
+    struct strategy chosen = choose(8, 4096, 4096);
+    ck_assert(strategy_is_sequential(&chosen));
+    chosen = choose(1, 16384, 1024);
+    ck_assert(!strategy_is_sequential(&chosen));
+    chosen = choose(1, 65536, 256);
+    ck_assert(!strategy_is_sequential(&chosen));
+    unit_free(unit);
+}
+END_TEST
+
+START_TEST(a_cell_that_does_not_settle_runs_in_order)
+{
+    load("unicornn");
+    struct strategy chosen = choose(1, 65536, 256);
+    ck_assert(strategy_is_sequential(&chosen));
+    chosen = choose(8, 2048, 1024);
+    ck_assert(strategy_is_sequential(&chosen));
+    unit_free(unit);
+}
+END_TEST
+
+START_TEST(a_block_of_many_states_runs_in_order)
+{
+    load("s6");
+    const struct strategy chosen = choose(1, 65536, 256);
+    ck_assert(strategy_is_sequential(&chosen));
+    unit_free(unit);
+}
+END_TEST
+
+START_TEST(the_choice_is_the_same_every_time)
+{
+    load("paragru");
+    for (int s = 0; s < SHAPES; s++) {
+        const struct strategy a = choose(shapes[s].batch, shapes[s].seq_len, shapes[s].channels);
+        const struct strategy b = choose(shapes[s].batch, shapes[s].seq_len, shapes[s].channels);
+        ck_assert_int_eq(memcmp(&a, &b, sizeof a), 0);
+    }
+    unit_free(unit);
+}
+END_TEST
+
+START_TEST(a_better_device_is_not_slower)
+{
+    load("paragru");
+    const struct model_problem problem = problem_of(8, 2048, 1024, ASSEMBLE_FORWARD);
+    static const struct strategy strategies[] = {
+        {.tile_chunks = 8, .chunk = 16, .lanes = 32, .vc = 1, .stages = 2, .cluster = 1},
+        {.tile_chunks = 1, .chunk = 8, .lanes = 64, .vc = 1, .stages = 4, .cluster = 1}};
+    for (int s = 0; s < 2; s++) {
+        struct prediction before, after;
+        device = h100;
+        model_predict(&before, &problem, &strategies[s]);
+        device.memory_clock_khz *= 2;
+        model_predict(&after, &problem, &strategies[s]);
+        ck_assert(after.seconds < before.seconds);
+        ck_assert(fabs(after.memory - before.memory / 2) < 1e-9);
+        device.clock_khz *= 2;
+        model_predict(&before, &problem, &strategies[s]);
+        ck_assert(before.seconds < after.seconds);
+        device.multiprocessors *= 2;
+        model_predict(&after, &problem, &strategies[s]);
+        ck_assert(after.seconds <= before.seconds);
+    }
+    unit_free(unit);
+}
+END_TEST
+
+START_TEST(a_device_that_tells_nothing_is_chosen_for_too)
+{
+    load("paragru");
+    device = (struct cuda_properties){
+        .major = 7, .minor = 5, .multiprocessors = 40, .shared_optin = 65536};
+    const struct strategy chosen = choose(8, 2048, 1024);
+    ck_assert(chosen.lanes * chosen.tile_chunks % 32 == 0 && chosen.cluster == 1);
+    unit_free(unit);
+}
+END_TEST
+
+/* ---- Against what was measured ---- */
+
+struct measured {
+    int64_t batch, seq_len, channels;
+    const char *cell;
+    enum assemble_kernel kernel;
+    struct strategy strategy;
+    double ms;
+};
+
+/* Rows of bench/results/2026-11-25-h100-tune.csv, one H100, f32. */
+static const struct measured rows[] = {
+    {8, 4096, 4096, "paragru", ASSEMBLE_FORWARD, {64, 1, 1, 8, 4, 1}, 0.7364},
+    {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 4, 32, 2, 1}, 0.1092},
+    {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 8, 16, 2, 1}, 0.1190},
+    {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 1, 16, 4, 1}, 0.1913},
+    {1, 16384, 1024, "paragru", ASSEMBLE_FORWARD, {8, 1, 32, 32, 2, 1}, 0.1421},
+    {8, 4096, 4096, "paragru", ASSEMBLE_BACKWARD, {32, 2, 1, 8, 3, 1}, 1.5146},
+    {8, 2048, 1024, "paragru", ASSEMBLE_BACKWARD, {32, 1, 4, 8, 2, 1}, 0.2019},
+    {1, 16384, 1024, "paragru", ASSEMBLE_BACKWARD, {8, 1, 32, 8, 2, 1}, 0.2462},
+    {8, 2048, 1024, "paralstm", ASSEMBLE_FORWARD, {32, 1, 4, 32, 2, 1}, 0.1957},
+    {8, 2048, 1024, "paralstm", ASSEMBLE_BACKWARD, {32, 1, 8, 8, 2, 1}, 0.2485},
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+/* No claim of accuracy (docs/kernels.md has that): a change of the model that loses what it knew is seen. */
+START_TEST(measured_times_are_predicted_within_half)
+{
+    const struct measured *row = &rows[_i];
+    struct prediction p;
+    load(row->cell);
+    const struct model_problem problem =
+        problem_of(row->batch, row->seq_len, row->channels, row->kernel);
+    model_predict(&p, &problem, &row->strategy);
+    const double ratio = 1e3 * p.seconds / row->ms;
+    ck_assert_msg(ratio > 1 / 1.5 && ratio < 1.5, "%s row %d: predicted %g ms, measured %g ms",
+                  row->cell, _i, 1e3 * p.seconds, row->ms);
+    unit_free(unit);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("strategy_model");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, every_strategy_of_the_grid_has_a_time_and_fits, 0, 12);
+    tcase_add_loop_test(tcase, nothing_is_chosen_that_is_predicted_slower_than_running_in_order, 0,
+                        8);
+    tcase_add_test(tcase, few_recurrences_are_solved_in_parallel_and_many_in_order);
+    tcase_add_test(tcase, a_cell_that_does_not_settle_runs_in_order);
+    tcase_add_test(tcase, a_block_of_many_states_runs_in_order);
+    tcase_add_test(tcase, the_choice_is_the_same_every_time);
+    tcase_add_test(tcase, a_better_device_is_not_slower);
+    tcase_add_test(tcase, a_device_that_tells_nothing_is_chosen_for_too);
+    tcase_add_loop_test(tcase, measured_times_are_predicted_within_half, 0, ROWS);
+    Suite *suite = suite_create("strategy_model");
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    const int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
