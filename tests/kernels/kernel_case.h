@@ -27,12 +27,12 @@ enum kernel_group {
 
 enum { KERNEL_TENSORS = 192, KERNEL_BATCH = 8 };
 
-/* A text that is compiled for the shim and loaded. */
+/* A text; compiled for the shim and loaded, or left to a device. */
 struct kernel_plan {
     struct unit *unit; /* NULL for the scan */
     struct assemble_options options;
     struct pipeline_text text;
-    struct text_library *library;
+    struct text_library *library; /* these three of the shim only */
     shim_kernel *kernel, *reduce;
 };
 
@@ -75,6 +75,10 @@ struct kernel_data {
 };
 
 /* All of these stop the test when something fails. */
+/* The text alone, for the target that the options name. */
+void kernel_plan_assemble(struct kernel_plan *plan, const char *cell,
+                          const struct assemble_options *options);
+/* ... for the shim, compiled and loaded. */
 void kernel_plan_load(struct kernel_plan *plan, const char *cell,
                       const struct assemble_options *options, const char *const *flags);
 void kernel_plan_free(struct kernel_plan *plan);
@@ -85,6 +89,9 @@ void kernel_data_create(struct kernel_data *data, const struct kernel_plan *plan
 void kernel_data_free(struct kernel_data *data);
 /* The tensors of a backward launch are all groups, else those before GROUP_GH. */
 bool kernel_group_is_used(const struct kernel_plan *plan, enum kernel_group group);
+bool kernel_group_is_sequence(enum kernel_group group);
+/* Shared inputs with a gradient: each has partial sums of its own in the workspace. */
+uint32_t kernel_shared_gradients(const struct kernel_plan *plan);
 struct kernel_tensor *kernel_tensor_of(struct kernel_data *data, enum kernel_group group,
                                        uint32_t index);
 /* Row of step t of sequence b among the rows of a tensor. */
