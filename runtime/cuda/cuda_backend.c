@@ -295,37 +295,6 @@ static struct prnn_block_report *reports_of(const struct cuda_plan *plan, const 
     return (struct prnn_block_report *)((uintptr_t)workspace + plan->report_offset);
 }
 
-static prnn_status launch_one(const struct cuda_plan *plan, const struct cuda_entry *entry,
-                              uint32_t grid, struct launch *launch, cuda_stream stream)
-{
-    const struct cuda_api *api = cuda_device_api(plan->device);
-    void *params[] = {launch};
-    cuda_result code;
-    if (grid == 0)
-        return PRNN_OK;
-    if (entry->cluster > 1) {
-        struct cuda_launch_attribute attribute = {.id = CUDA_LAUNCH_CLUSTER_DIMENSION};
-        attribute.value.cluster.x = entry->cluster;
-        attribute.value.cluster.y = attribute.value.cluster.z = 1;
-        const struct cuda_launch_config config = {.grid_x = grid,
-                                                  .grid_y = 1,
-                                                  .grid_z = 1,
-                                                  .block_x = entry->threads,
-                                                  .block_y = 1,
-                                                  .block_z = 1,
-                                                  .shared_bytes = entry->shared_bytes,
-                                                  .stream = stream,
-                                                  .attributes = &attribute,
-                                                  .attribute_count = 1};
-        code = api->launch_kernel_ex(&config, entry->function, params, NULL);
-    } else {
-        code = api->launch_kernel(entry->function, grid, 1, 1, entry->threads, 1, 1,
-                                  entry->shared_bytes, stream, params, NULL);
-    }
-    return code == CUDA_SUCCESS_CODE ? PRNN_OK
-                                     : cuda_device_failed(plan->device, code, entry->name);
-}
-
 prnn_status cuda_plan_launch(const struct cuda_plan *plan, enum cuda_kernel kernel,
                              struct launch *launch, void *workspace, void *stream)
 {
@@ -351,9 +320,11 @@ prnn_status cuda_plan_launch(const struct cuda_plan *plan, enum cuda_kernel kern
 
     if ((status = cuda_device_enter(plan->device)) < 0)
         return status;
-    status = launch_one(plan, &module->main, plan->grids[kernel], launch, (cuda_stream)stream);
+    status = cuda_entry_launch(plan->device, &module->main, plan->grids[kernel], launch,
+                               (cuda_stream)stream);
     if (status == PRNN_OK && module->reduce.function)
-        status = launch_one(plan, &module->reduce, plan->reduce_grid, launch, (cuda_stream)stream);
+        status = cuda_entry_launch(plan->device, &module->reduce, plan->reduce_grid, launch,
+                                   (cuda_stream)stream);
     cuda_device_leave(plan->device);
     return status;
 }

@@ -262,3 +262,33 @@ void cuda_modules_unload(struct cuda_compiled *modules, size_t count, struct cud
     for (size_t i = 0; i < count; i++)
         modules[i] = (struct cuda_compiled){0};
 }
+
+prnn_status cuda_entry_launch(struct cuda_device *device, const struct cuda_entry *entry,
+                              uint32_t grid, void *argument, cuda_stream stream)
+{
+    const struct cuda_api *api = cuda_device_api(device);
+    void *params[] = {argument};
+    cuda_result code;
+    if (grid == 0)
+        return PRNN_OK;
+    if (entry->cluster > 1) {
+        struct cuda_launch_attribute attribute = {.id = CUDA_LAUNCH_CLUSTER_DIMENSION};
+        attribute.value.cluster.x = entry->cluster;
+        attribute.value.cluster.y = attribute.value.cluster.z = 1;
+        const struct cuda_launch_config config = {.grid_x = grid,
+                                                  .grid_y = 1,
+                                                  .grid_z = 1,
+                                                  .block_x = entry->threads,
+                                                  .block_y = 1,
+                                                  .block_z = 1,
+                                                  .shared_bytes = entry->shared_bytes,
+                                                  .stream = stream,
+                                                  .attributes = &attribute,
+                                                  .attribute_count = 1};
+        code = api->launch_kernel_ex(&config, entry->function, params, NULL);
+    } else {
+        code = api->launch_kernel(entry->function, grid, 1, 1, entry->threads, 1, 1,
+                                  entry->shared_bytes, stream, params, NULL);
+    }
+    return code == CUDA_SUCCESS_CODE ? PRNN_OK : cuda_device_failed(device, code, entry->name);
+}

@@ -37,4 +37,9 @@ prnn_status cuda_modules_load(struct cuda_compiled *modules, struct cuda_device 
                               struct cache *cache);
 void cuda_modules_unload(struct cuda_compiled *modules, size_t count, struct cuda_device *device);
 
+/* Enqueue one kernel, between cuda_device_enter() and cuda_device_leave(). 'argument' is the whole
+ * launch argument, copied during the call; a grid of 0 is nothing to do. */
+prnn_status cuda_entry_launch(struct cuda_device *device, const struct cuda_entry *entry,
+                              uint32_t grid, void *argument, cuda_stream stream);
+
 #endif

@@ -1,6 +1,7 @@
 #include "executors.h"
 
 #include "cpu_backend.h"
+#include "kernel_launch.h"
 #include "nvrtc.h"
 
 #include <check.h>
@@ -142,7 +143,10 @@ static void cpu_launch_find(struct cpu_launch *cpu, struct kernel_data *data)
     memset(cpu, 0, sizeof *cpu);
     flags_find(ir, IR_ROLE_INPUT, ir->inputs, cpu->input_is_shared, cpu->input_has_gradient);
     flags_find(ir, IR_ROLE_PARAM, ir->params, cpu->param_is_shared, cpu->param_has_gradient);
-    kernel_data_launch(data, &cpu->launch.head, cpu->launch.args);
+    struct kernel_launch launch;
+    kernel_launch_fill(data, &launch);
+    cpu->launch.head = launch.head;
+    memcpy(cpu->launch.args, launch.arg, sizeof launch.arg);
     const uint32_t all = (1u << ir->states) - 1u;
     cpu->shape = (struct backend_shape){
         .batch = data->shape.batch,

@@ -181,13 +181,11 @@ static char *text_edited(const char *text, const struct kernel_edit *edit)
     return out;
 }
 
-static void plan_load(struct kernel_plan *plan, const char *cell,
-                      const struct assemble_options *options, const char *const *flags,
-                      const struct kernel_edit *edits)
+void kernel_plan_assemble(struct kernel_plan *plan, const char *cell,
+                          const struct assemble_options *options)
 {
     memset(plan, 0, sizeof *plan);
     plan->options = *options;
-    plan->options.target = ASSEMBLE_SHIM;
     if (cell) {
         const enum pipeline_class result =
             pipeline_load_text(&plan->unit, "test.cell", cell, strlen(cell), NULL);
@@ -197,6 +195,15 @@ static void plan_load(struct kernel_plan *plan, const char *cell,
     }
     ck_assert_int_eq(pipeline_assemble(&plan->text, plan->unit, &plan->options), PIPELINE_OK);
     ck_assert_msg(!plan->text.refusal, "%s", plan->text.refusal);
+}
+
+static void plan_load(struct kernel_plan *plan, const char *cell,
+                      const struct assemble_options *options, const char *const *flags,
+                      const struct kernel_edit *edits)
+{
+    struct assemble_options of_shim = *options;
+    of_shim.target = ASSEMBLE_SHIM;
+    kernel_plan_assemble(plan, cell, &of_shim);
     const struct assembled *made = &plan->text.assembled;
     char *text = strdup(made->text);
     for (; edits && edits->from; edits++) {
@@ -253,7 +260,7 @@ int64_t kernel_row(const struct kernel_data *data, int64_t b, int64_t t)
     return data->begin[b] + (data->shape.is_reversed ? data->length[b] - 1 - t : t);
 }
 
-static bool is_sequence(enum kernel_group g)
+bool kernel_group_is_sequence(enum kernel_group g)
 {
     return g == GROUP_X || g == GROUP_H || g == GROUP_Y || g == GROUP_GH || g == GROUP_GY ||
            g == GROUP_DX;
@@ -273,6 +280,15 @@ static bool has_gradient(const struct ir *ir, enum ir_role role, uint32_t k)
 {
     uint32_t element;
     return !ir_decl_of(ir, role, k, &element)->no_gradient;
+}
+
+uint32_t kernel_shared_gradients(const struct kernel_plan *plan)
+{
+    const struct ir *ir = plan->unit ? plan->unit->ir : NULL;
+    uint32_t count = 0;
+    for (uint32_t k = 0; ir && k < ir->inputs; k++)
+        count += is_shared(ir, GROUP_X, k) && has_gradient(ir, IR_ROLE_INPUT, k);
+    return count;
 }
 
 static bool is_output(const struct kernel_plan *plan, enum kernel_group g)
@@ -310,9 +326,9 @@ static void tensor_create(struct kernel_data *d, enum kernel_group g, uint32_t k
                     !(g == GROUP_DP && !has_gradient(ir, IR_ROLE_PARAM, k)) &&
                     !(g == GROUP_HT && plan->options.kernel == ASSEMBLE_BACKWARD);
     t->is_written &= t->is_present;
-    t->format = is_sequence(g) ? plan->options.storage : real;
+    t->format = kernel_group_is_sequence(g) ? plan->options.storage : real;
     t->element = format_bytes(t->format);
-    t->count = (size_t)(is_sequence(g)                  ? d->rows * width
+    t->count = (size_t)(kernel_group_is_sequence(g)                  ? d->rows * width
                         : g == GROUP_P || g == GROUP_DP ? width
                                                         : d->shape.batch * n);
     /* Rows that are not aligned start one element late. */
@@ -320,8 +336,8 @@ static void tensor_create(struct kernel_data *d, enum kernel_group g, uint32_t k
     t->data = (char *)t->block + (d->shape.is_aligned ? 0 : t->element);
     t->want = calloc(t->count + 1, sizeof *t->want);
     t->bound = calloc(t->count + 1, sizeof *t->bound);
-    t->stride_t = is_sequence(g) ? width : 0;
-    t->stride_b = is_sequence(g) ? d->shape.steps * width : n;
+    t->stride_t = kernel_group_is_sequence(g) ? width : 0;
+    t->stride_b = kernel_group_is_sequence(g) ? d->shape.steps * width : n;
     for (size_t i = 0; i < t->count && !t->is_written; i++) {
         const double gain = g == GROUP_P ? d->shape.gain : g == GROUP_H0 ? 0.5 : 1;
         const double drawn = random_real(seed);
@@ -371,6 +387,7 @@ static double longest_path(const struct ir *ir)
 struct oracle {
     struct ir_program *step, *adjoint;
     double *scratch, h[16], x[64], p[64], cot[32];
+    double approximate; /* error of one step of mode fast: not to be multiplied by RATIO */
     double next[16], output[16], jac[256], adj_h[16], adj_x[64], adj_p[64];
 };
 
@@ -428,7 +445,7 @@ static void oracle_forward(struct kernel_data *d, struct oracle *o, double unit,
         growth = (is_reset ? 0 : norm_of(o->jac, ir->states, false) * growth) + 1;
         for (uint32_t i = 0; i < ir->states; i++)
             scale = fmax(scale, fabs(o->next[i]));
-        bound = (RATIO * unit + d->shape.tolerance) * scale * growth;
+        bound = (RATIO * unit + o->approximate + d->shape.tolerance) * scale * growth;
         for (uint32_t i = 0; i < ir->states; i++) {
             struct kernel_tensor *h = kernel_tensor_of(d, GROUP_H, i);
             h->want[at] = o->next[i];
@@ -491,7 +508,7 @@ static void oracle_backward(struct kernel_data *d, struct oracle *o, double unit
         }
         ir_eval_f64(o->adjoint, &leaves, o->scratch);
         growth = norm_of(o->jac, ir->states, true) * growth + 1;
-        const double bound = RATIO * unit * scale * growth;
+        const double bound = (RATIO * unit + o->approximate) * scale * growth;
         for (uint32_t k = 0; k < ir->inputs; k++)
             if (has_gradient(ir, IR_ROLE_INPUT, k))
                 add_to(kernel_tensor_of(d, GROUP_DX, k), is_shared(ir, GROUP_X, k) ? row : at,
@@ -541,6 +558,9 @@ static void oracle_run(struct kernel_data *d)
     o.scratch = calloc((a > b ? a : b) + 1, sizeof *o.scratch);
     const double epsilon = d->plan->options.storage == ASSEMBLE_F64 ? DBL_EPSILON : FLT_EPSILON;
     const double unit = epsilon * longest_path(ir);
+    /* Each function of the path is off by 2^-11 at most: math_fast.h. */
+    if (d->plan->options.mode == ASSEMBLE_FAST && d->plan->options.storage != ASSEMBLE_F64)
+        o.approximate = 0x1p-11 * longest_path(ir);
     const bool is_backward = d->plan->options.kernel == ASSEMBLE_BACKWARD;
     for (int64_t sequence = 0; sequence < d->shape.batch; sequence++)
         for (int64_t n = 0; n < d->shape.channels; n++)
@@ -559,7 +579,7 @@ static void oracle_run(struct kernel_data *d)
     arena_destroy(arena);
 }
 
-/* -- data and launch --------------------------------------------------------------------------- */
+/* -- data --------------------------------------------------------------------------------------- */
 
 void kernel_data_poison(struct kernel_data *d)
 {
@@ -600,11 +620,8 @@ void kernel_data_create(struct kernel_data *d, const struct kernel_plan *plan,
     d->reset = calloc((size_t)d->rows + 1, 1);
     for (int64_t row = 0; row < d->rows && shape->has_resets; row++)
         d->reset[row] = random_bits(&seed) % 5 == 0;
-    uint32_t shared = 0;
-    for (uint32_t k = 0; ir && k < inputs; k++)
-        shared += is_shared(ir, GROUP_X, k) && has_gradient(ir, IR_ROLE_INPUT, k);
     d->workspace_bytes = (size_t)(shape->channels * (shape->batch * s->cluster * params +
-                                                     (int64_t)shared * d->rows)) *
+                                                     (int64_t)kernel_shared_gradients(plan) * d->rows)) *
                          (plan->options.storage == ASSEMBLE_F64 ? 8 : 4);
     d->workspace = calloc(d->workspace_bytes + 1, 1);
     const int64_t width = plan->text.assembled.block_channels;
@@ -627,97 +644,6 @@ void kernel_data_free(struct kernel_data *d)
     free(d->reset);
     free(d->workspace);
     free(d->report);
-}
-
-struct launch {
-    struct prnn_launch_head head;
-    struct prnn_arg arg[KERNEL_TENSORS];
-};
-
-static void launch_fill(struct kernel_data *d, struct launch *launch)
-{
-    const struct kernel_shape *s = &d->shape;
-    const bool is_flipped = s->is_reversed && !s->is_packed;
-    memset(launch, 0, sizeof *launch);
-    launch->head = (struct prnn_launch_head){
-        .batch = s->batch,
-        .seq_len = s->is_packed ? d->rows : s->steps,
-        .channels = s->channels,
-        .cu_seqlens = s->is_packed ? d->cu_seqlens : NULL,
-        .reset = s->has_resets ? d->reset + (is_flipped ? s->steps - 1 : 0) : NULL,
-        .reset_stride_b = s->steps,
-        .reset_stride_t = is_flipped ? -1 : 1,
-        .workspace = d->workspace,
-        .report = d->report,
-        .tolerance = s->tolerance,
-        .is_reversed = s->is_packed && s->is_reversed,
-        .is_aligned = s->is_aligned,
-    };
-    shim_clear_globals();
-    for (int g = 0; g < GROUP_COUNT; g++)
-        for (uint32_t k = 0; k < d->counts[g]; k++) {
-            const struct kernel_tensor *t = kernel_tensor_of(d, (enum kernel_group)g, k);
-            if (!t->is_present)
-                continue;
-            if (t->count)
-                shim_add_global(t->data, t->count * t->element, t->is_written, "tensor");
-            struct prnn_arg *arg = &launch->arg[d->start[g] + k];
-            const bool flips = is_flipped && is_sequence((enum kernel_group)g);
-            arg->base =
-                (char *)t->data + (flips ? (size_t)((s->steps - 1) * t->stride_t) * t->element : 0);
-            arg->stride_b = t->stride_b;
-            arg->stride_t = flips ? -t->stride_t : t->stride_t;
-        }
-    shim_add_global(d->reset, (size_t)d->rows + 1, false, "reset");
-    shim_add_global(d->cu_seqlens, sizeof d->cu_seqlens, false, "cu_seqlens");
-    shim_add_global(launch, sizeof *launch, false, "launch");
-    if (d->workspace_bytes)
-        shim_add_global(d->workspace, d->workspace_bytes, true, "workspace");
-    shim_add_global(d->report, (size_t)d->grid * sizeof *d->report, true, "report");
-}
-
-void kernel_data_launch(struct kernel_data *d, struct prnn_launch_head *head, struct prnn_arg *args)
-{
-    struct launch launch;
-    launch_fill(d, &launch);
-    *head = launch.head;
-    memcpy(args, launch.arg, sizeof launch.arg);
-}
-
-static void launch_one(shim_kernel *kernel, const struct launch *launch,
-                       const struct shim_config *config)
-{
-    struct shim_report report;
-    if (config->grid == 0)
-        return;
-    if (shim_launch(kernel, launch, config, &report))
-        ck_abort_msg("%lld faults, first: %s", (long long)report.faults, report.fault[0].text);
-}
-
-void kernel_data_run(struct kernel_data *d, enum shim_order order)
-{
-    const struct kernel_plan *plan = d->plan;
-    struct launch launch;
-    launch_fill(d, &launch);
-    struct shim_config config = {.grid = d->grid,
-                                 .threads = (int)plan->text.assembled.threads,
-                                 .cluster = (int)plan->options.strategy.cluster,
-                                 .shared_bytes = plan->text.assembled.shared_bytes,
-                                 .order = order,
-                                 .seed = d->shape.seed,
-                                 .check = true};
-    launch_one(plan->kernel, &launch, &config);
-    if (!plan->reduce)
-        return;
-    const struct ir *ir = plan->unit->ir;
-    int64_t shared = 0;
-    for (uint32_t k = 0; k < ir->inputs; k++)
-        shared += is_shared(ir, GROUP_X, k) && has_gradient(ir, IR_ROLE_INPUT, k);
-    config.grid =
-        (int)(ir->params * ((d->shape.channels + 31) / 32) + shared * ((d->rows + 7) / 8));
-    config.threads = 256;
-    config.cluster = 1;
-    launch_one(plan->reduce, &launch, &config);
 }
 
 static const char *const group_names[GROUP_COUNT] = {"x",  "h",  "y",   "p",  "h0", "hT",

@@ -27,12 +27,12 @@ enum kernel_group {
 
 enum { KERNEL_TENSORS = 192, KERNEL_BATCH = 8 };
 
-/* A text that is compiled for the shim and loaded. */
+/* A text; compiled for the shim and loaded, or left to a device. */
 struct kernel_plan {
     struct unit *unit; /* NULL for the scan */
     struct assemble_options options;
     struct pipeline_text text;
-    struct text_library *library;
+    struct text_library *library; /* these three of the shim only */
     shim_kernel *kernel, *reduce;
 };
 
@@ -75,6 +75,10 @@ struct kernel_data {
 };
 
 /* All of these stop the test when something fails. */
+/* The text alone, for the target that the options name. */
+void kernel_plan_assemble(struct kernel_plan *plan, const char *cell,
+                          const struct assemble_options *options);
+/* ... for the shim, compiled and loaded. */
 void kernel_plan_load(struct kernel_plan *plan, const char *cell,
                       const struct assemble_options *options, const char *const *flags);
 /* With changes of the text: 'from' must stand in it, at every place where it stands 'to' is put. The list ends
@@ -93,6 +97,9 @@ void kernel_data_create(struct kernel_data *data, const struct kernel_plan *plan
 void kernel_data_free(struct kernel_data *data);
 /* The tensors of a backward launch are all groups, else those before GROUP_GH. */
 bool kernel_group_is_used(const struct kernel_plan *plan, enum kernel_group group);
+bool kernel_group_is_sequence(enum kernel_group group);
+/* Shared inputs with a gradient: each has partial sums of its own in the workspace. */
+uint32_t kernel_shared_gradients(const struct kernel_plan *plan);
 struct kernel_tensor *kernel_tensor_of(struct kernel_data *data, enum kernel_group group,
                                        uint32_t index);
 /* Row of step t of sequence b among the rows of a tensor. */
@@ -104,10 +111,6 @@ void kernel_set(struct kernel_tensor *tensor, size_t i, double v);
 void kernel_data_run(struct kernel_data *data, enum shim_order order);
 /* Every written element against the oracle, and its bound. */
 void kernel_data_check(struct kernel_data *data);
-/* The launch argument, for executors other than the shim: 'args' has KERNEL_TENSORS places, in the
- * order of abi.h. */
-void kernel_data_launch(struct kernel_data *data, struct prnn_launch_head *head,
-                        struct prnn_arg *args);
 /* Every written element of one group has the same bits; one NaN is as good as another. */
 void kernel_data_check_same(struct kernel_data *a, struct kernel_data *b);
 /* A hash of all written bits. */
