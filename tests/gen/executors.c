@@ -1,7 +1,7 @@
 #include "executors.h"
 
 #include "cpu_backend.h"
-#include "kernel_launch.h"
+#include "../kernels/kernel_launch.h"
 #include "nvrtc.h"
 
 #include <check.h>
