@@ -300,6 +300,18 @@ static void add_matrix(struct emitter *e, const char *name, const state_set *row
     textbuf_add(e->out, "0u) >> j & 1u);\n}\n\n");
 }
 
+/* The entries that cell_jacobian() writes: not all of structure->depends, for what depends through a
+ * condition or a sign alone has no derivative. */
+static void find_derivatives(const struct ir *ir, state_set *row)
+{
+    for (uint32_t i = 0; i < ir->states; i++) {
+        row[i] = 0;
+        for (uint32_t j = 0; j < ir->states; j++)
+            if (ir_find_out(ir, IR_OUT_JACOBIAN, i, j) != IR_REF_NONE)
+                row[i] |= 1u << j;
+    }
+}
+
 enum flag { FLAG_SHARED, FLAG_GRADIENT };
 
 static void add_flags(struct emitter *e, const char *name, enum ir_role role, uint32_t count,
@@ -373,7 +385,9 @@ uint32_t emit_half(struct textbuf *out, const struct ir *ir, const struct struct
          adjoint_mask, false, false, false},
     };
     add_initial(&e);
-    add_matrix(&e, "cell_jac_nonzero", structure->depends);
+    state_set derivatives[LIMIT_STATES];
+    find_derivatives(ir, derivatives);
+    add_matrix(&e, "cell_jac_nonzero", derivatives);
     add_matrix(&e, "cell_closed", structure->closed);
     add_flags(&e, "cell_input_is_shared", IR_ROLE_INPUT, ir->inputs, FLAG_SHARED);
     add_flags(&e, "cell_param_is_shared", IR_ROLE_PARAM, ir->params, FLAG_SHARED);

@@ -190,8 +190,11 @@ void corrections_check(const struct trial *trial, struct kernel_data *data)
     const uint32_t more = 1u + (data->plan->options.mode != ASSEMBLE_STRICT) + (s->cluster > 1) +
                           (scale < 0.1) + (scale < 1e-4);
     if (s->tile_chunks * s->cluster > 1)
-        ck_assert_msg(found <= reference + more, "%u corrections, the reference takes %u", found,
-                      reference);
+        ck_assert_msg(found <= reference + more,
+                      "%u corrections, the reference takes %u: W%u S%u C%u, tolerance %g, smallest "
+                      "chunk %g",
+                      found, reference, s->tile_chunks, s->chunk, s->cluster, data->shape.tolerance,
+                      scale);
     if (data->plan->unit->structure.is_affine && data->shape.tolerance >= 1e-5 &&
         data->plan->options.mode == ASSEMBLE_STRICT)
         ck_assert_msg(found <= 1, "an affine cell took %u corrections", found);

@@ -13,6 +13,8 @@
 static const char *const tcc_flags[] = {"-include", PRNN_SOURCE_DIR "/tests/gen/tcc_builtins.h",
                                         NULL};
 static const char *const plain_flags[] = {"-O0", NULL};
+/* Whatever a kernel reads without having written it is a large number then. */
+static const char *const poison_flags[] = {"-O1", "-ftrivial-auto-var-init=pattern", NULL};
 
 static const char *const *fast_flags(void)
 {
@@ -55,7 +57,15 @@ bool executor_load(const struct trial *trial, struct kernel_plan *plan,
         trial->report->refused++;
         return false;
     }
-    kernel_plan_load(plan, trial->text, options, fast_flags());
+    if (trial->with_poison) {
+        char *const before = getenv("CC") ? strdup(getenv("CC")) : NULL;
+        setenv("CC", "gcc", 1);
+        kernel_plan_load(plan, trial->text, options, poison_flags);
+        setenv("CC", before ? before : "cc", 1);
+        free(before);
+    } else {
+        kernel_plan_load(plan, trial->text, options, fast_flags());
+    }
     trial->report->kernels++;
     return true;
 }

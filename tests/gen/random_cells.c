@@ -3,6 +3,8 @@
  *   random_cells --path full|hash|derivatives|variants --seed S --cells N [--first K] [--only K]
  *                [--goal N] [--tries N] [--table FILE] [--keep FOLDER] [--print]
  *
+ *   random_cells --path full|derivatives --folder FOLDER --cells N      each .cell of it, N times
+ *
  * Cell K of seed S is always the same, so '--only K' replays a failure. Exits with 1 if a cell
  * fails; the failing cell is made smaller, printed and, with --keep, written to FOLDER. */
 #include "cell_grow.h"
@@ -15,6 +17,7 @@
 #include "nvrtc.h"
 #include "pipeline.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +28,7 @@
 enum path { PATH_FULL, PATH_HASH, PATH_DERIVATIVES, PATH_VARIANTS, PATH_COUNT };
 static const char *const path_names[PATH_COUNT] = {"full", "hash", "derivatives", "variants"};
 
-enum { LIMIT_SECONDS = 120, MESSAGE = 4096 };
+enum { LIMIT_SECONDS = 120, MESSAGE = 4096, FILES = 256 };
 
 struct command {
     enum path path;
@@ -33,8 +36,9 @@ struct command {
     int cells, first, only; /* only -1: all */
     int tries;              /* of the shrinker, for each failing cell */
     int goal;               /* derivatives to compare at least; fewer is a failure */
-    const char *table, *keep;
+    const char *table, *keep, *folder;
     bool is_printing;
+    bool can_poison; /* gcc knows -ftrivial-auto-var-init */
 };
 
 struct work {
@@ -66,7 +70,19 @@ static uint64_t cell_seed(const struct command *command, int index)
     return dice_bits(&dice);
 }
 
-/* Everything that the trial of a cell depends on. */
+/* Everything beside the text that a trial depends on. */
+static void trial_prepare(struct work *work, const struct command *command, int index, bool is_hard)
+{
+    work->path = command->path;
+    work->trial = (struct trial){.is_hard = is_hard,
+                                 .seed = cell_seed(command, index) ^ 0x5bd1e995,
+                                 .with_forward_product = index % 8 == 0,
+                                 .with_backward_product = index % 8 == 4,
+                                 .with_nvrtc = index % 60 == 0 && !command->folder,
+                                 .with_compilers = index % 20 == 0,
+                                 .with_poison = command->can_poison && index % 10 == 1};
+}
+
 static void work_prepare(struct work *work, const struct command *command, int index,
                          const struct cell_tree *tree)
 {
@@ -74,13 +90,7 @@ static void work_prepare(struct work *work, const struct command *command, int i
     snprintf(work->text, sizeof work->text, "%s", text);
     free(text);
     work->tree = *tree;
-    work->path = command->path;
-    work->trial = (struct trial){.is_hard = tree->is_hard,
-                                 .seed = cell_seed(command, index) ^ 0x5bd1e995,
-                                 .with_forward_product = index % 8 == 0,
-                                 .with_backward_product = index % 8 == 4,
-                                 .with_nvrtc = index % 60 == 0,
-                                 .with_compilers = index % 20 == 0};
+    trial_prepare(work, command, index, tree->is_hard);
 }
 
 /* -- failures ---------------------------------------------------------------------------------- */
@@ -212,6 +222,8 @@ static struct command command_read(int argc, char **argv)
             command.goal = atoi(value);
         else if (!strcmp(word, "--table"))
             command.table = value;
+        else if (!strcmp(word, "--folder"))
+            command.folder = value;
         else if (!strcmp(word, "--keep"))
             command.keep = value;
         else if (!strcmp(word, "--path")) {
@@ -288,9 +300,56 @@ static void write_table(const struct command *command, const struct trial_report
     fclose(file);
 }
 
+/* -- cells in files ------------------------------------------------------------------------------
+ */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Every cell of a folder, 'cells' times with other sizes and data. Returns how many fail. */
+static int folder_run(const struct command *command, struct work *work)
+{
+    char *names[FILES], message[MESSAGE], path[4096];
+    int count = 0, failed = 0;
+    DIR *folder = opendir(command->folder);
+    if (!folder) {
+        perror(command->folder);
+        exit(1);
+    }
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL && count < FILES;) {
+        const char *dot = strrchr(entry->d_name, '.');
+        if (dot && !strcmp(dot, ".cell"))
+            names[count++] = strdup(entry->d_name);
+    }
+    closedir(folder);
+    qsort(names, (size_t)count, sizeof *names, by_name);
+    for (int f = 0; f < count; f++) {
+        snprintf(path, sizeof path, "%s/%s", command->folder, names[f]);
+        FILE *file = fopen(path, "r");
+        const size_t length = file ? fread(work->text, 1, sizeof work->text - 1, file) : 0;
+        if (file)
+            fclose(file);
+        work->text[length] = 0;
+        for (int k = command->first; k < command->first + command->cells; k++) {
+            trial_prepare(work, command, k, !strncmp(work->text, "# hard", 6));
+            if (!isolated_run(work_do, work, LIMIT_SECONDS, message, sizeof message))
+                continue;
+            failed++;
+            printf("%s, cell %d of seed %llu: %s\n", names[f], k, (unsigned long long)command->seed,
+                   message);
+        }
+        free(names[f]);
+    }
+    printf("%d files of %s, %d times each: %d failures\n", count, command->folder, command->cells,
+           failed);
+    return count ? failed : 1;
+}
+
 int main(int argc, char **argv)
 {
-    const struct command command = command_read(argc, argv);
+    struct command command = command_read(argc, argv);
     struct work *work = isolated_memory(sizeof *work);
     struct cell_tree *tree = calloc(1, sizeof *tree);
     char message[MESSAGE], folder[] = "/tmp/prnn-cells-XXXXXX", remove_all[64];
@@ -300,11 +359,15 @@ int main(int argc, char **argv)
         abort();
     setenv("TMPDIR", folder, 1);
     compiler_choose();
+    command.can_poison = !system("gcc -ftrivial-auto-var-init=pattern -x c -fsyntax-only /dev/null "
+                                 ">/dev/null 2>&1");
     /* Looked for once, and inherited by the processes of the cells. */
     hostcc_compiler();
     if (command.path == PATH_FULL)
         nvrtc_info_get(&nvrtc);
-    for (int k = command.first; k < command.first + command.cells; k++) {
+    if (command.folder)
+        failed = folder_run(&command, work);
+    for (int k = command.first; k < command.first + command.cells && !command.folder; k++) {
         cell_grow(tree, cell_seed(&command, k), GROW_ANY);
         work_prepare(work, &command, k, tree);
         hard += tree->is_hard;

@@ -30,7 +30,7 @@ struct trial {
     uint64_t seed;    /* of sizes, strategies and data */
     int64_t steps;    /* at most; 0: as the trial likes */
     /* Each costs a compiler half a second or more. */
-    bool with_forward_product, with_backward_product, with_nvrtc, with_compilers;
+    bool with_forward_product, with_backward_product, with_nvrtc, with_compilers, with_poison;
     struct trial_report *report;
 };
 

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,33 @@ START_TEST(names_comments_and_layout_do_not_change_the_text)
 }
 END_TEST
 
+/* A kernel reads the entries that cell_jac_nonzero() names: others have to be written. k reads h
+ * through a condition and through a sign, m through detach() too. */
+START_TEST(jacobian_is_written_where_it_is_said_to_be)
+{
+    static const char cell[] = "cell c { state h, k, m; input u; h' = tanh(h + u);\n"
+                               "k' = where(h > 0, 0.5*k, u); m' = 0.5*m*sign(h) + detach(k); }";
+    char *text = text_of(cell, ASSEMBLE_FORWARD);
+    unsigned row[3];
+    const char *pattern = strstr(text, "int cell_jac_nonzero");
+    const char *function = strstr(text, "void cell_jacobian(");
+    ck_assert(pattern && function);
+    ck_assert_int_eq(sscanf(strchr(pattern, '?'), "? %xu : i == 1 ? %xu : i == 2 ? %xu", &row[0],
+                            &row[1], &row[2]),
+                     3);
+    const char *end = strstr(function, "\n}\n");
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+            char entry[32];
+            snprintf(entry, sizeof entry, "    jac[%d] = ", 3 * i + j);
+            const char *found = strstr(function, entry);
+            ck_assert_msg((found && found < end) == (row[i] >> j & 1), "jac.%d.%d: said %u", i, j,
+                          row[i] >> j & 1);
+        }
+    free(text);
+}
+END_TEST
+
 START_TEST(another_constant_gives_another_text_and_another_name)
 {
     char *a = text_of(second, ASSEMBLE_FORWARD);
@@ -109,6 +137,7 @@ int main(void)
     TCase *tcase = tcase_create("emit");
     tcase_add_loop_test(tcase, same_cell_gives_the_same_text_in_every_locale, 0, ASSEMBLE_SCAN);
     tcase_add_loop_test(tcase, names_comments_and_layout_do_not_change_the_text, 0, ASSEMBLE_SCAN);
+    tcase_add_test(tcase, jacobian_is_written_where_it_is_said_to_be);
     tcase_add_test(tcase, another_constant_gives_another_text_and_another_name);
     tcase_add_test(tcase, text_check_refuses_what_no_emitted_half_holds);
     Suite *suite = suite_create("emit");
