@@ -6,6 +6,7 @@
 
 enum {
     BOXES_MAX = 500,
+    WORK_MAX = 40000,     /* instructions times boxes: large cells must not load slowly */
     BOXES_UNBOUNDED = 50, /* as many without a finite bound, and there is none */
     PASSES = 4            /* over one box, while its faces shrink */
 };
@@ -245,9 +246,10 @@ static void find(struct contraction *out, const struct ir *ir, const struct rang
         return;
     }
     out->place = arena_array(arena, FREEDOM_MAX, sizeof *out->place);
+    const uint32_t boxes = WORK_MAX / (freedom.insn_count + 1);
     struct search search = {.freedom = &freedom,
                             .out = out,
-                            .room = BOXES_MAX / ir->states,
+                            .room = (boxes < BOXES_MAX ? boxes : BOXES_MAX) / ir->states,
                             .is_decision = is_decision};
     search.heap = arena_array(arena, search.room + 4, sizeof *search.heap);
     for (search.row = 0; search.row < ir->states; search.row++)

@@ -16,7 +16,8 @@ enum {
     OPTION_DTYPE,
     OPTION_MATH,
     OPTION_THREADS,
-    OPTION_STRATEGY
+    OPTION_STRATEGY,
+    OPTION_MOVED
 };
 
 static const struct option options[] = {
@@ -33,6 +34,8 @@ static const struct option options[] = {
     {OPTION_THREADS, 0, "threads", "COUNT", NULL, false, "of the CPU; default all"},
     {OPTION_STRATEGY, 0, "strategy", "TEXT", NULL, false,
      "shape of the kernels of a GPU, e.g. 'W8 S16 L32 V1 R2 C1'; default: the library chooses"},
+    {OPTION_MOVED, 0, "moved", NULL, NULL, false,
+     "also the errors from the answer to data that are moved by one unit in the last place"},
     {OPTION_JSON, 0, "json", NULL, NULL, false, "print one JSON object"},
     COMMAND_CELL_OPTIONS,
     {0, 0, NULL, NULL, NULL, false, NULL},
@@ -42,6 +45,7 @@ static const struct option options[] = {
 struct outcome {
     struct trial trial;
     struct trial_verdict verdict;
+    struct trial_verdict moved; /* 'backward' NULL: not asked for */
     prnn_certificate certificate;
     double forward_seconds, backward_seconds;
 };
@@ -107,7 +111,29 @@ static int solve(struct outcome *out)
         out->certificate.mean_corrections = out->verdict.shooting.mean_corrections;
         out->certificate.mismatch = out->verdict.shooting.mismatch;
     }
+    /* Last: the data are not the same afterwards. */
+    if (!code && arguments_has(&trial->inv->arguments, OPTION_MOVED)) {
+        trial_move(trial);
+        trial_judge(trial, &out->moved);
+    }
     return code;
+}
+
+/* An object with a member for each gradient that was written. */
+static void add_json_errors(struct textbuf *out, const struct trial *trial,
+                            const struct trial_verdict *verdict)
+{
+    uint32_t shown = 0;
+    textbuf_add(out, "{");
+    for (uint32_t i = 0; i < trial->tensor_count; i++) {
+        if (!trial->tensors[i].gradient || trial->tensors[i].has_incoming)
+            continue;
+        textbuf_add(out, shown++ ? ", " : "");
+        textbuf_add_json_string(out, trial->tensors[i].binding);
+        textbuf_add(out, ": ");
+        textbuf_add_json_number(out, trial_relative(&verdict->backward[i]));
+    }
+    textbuf_add(out, "}");
 }
 
 static void print_json(struct textbuf *out, const struct outcome *o)
@@ -144,18 +170,16 @@ static void print_json(struct textbuf *out, const struct outcome *o)
         textbuf_add_json_number(out, trial_relative(&o->verdict.shooting.error));
         textbuf_add(out, "}");
     }
-    textbuf_printf(out, ", \"nonfinite\": %s},\n  \"backward\": {\"relative_error\": {",
+    textbuf_printf(out, ", \"nonfinite\": %s},\n  \"backward\": {\"relative_error\": ",
                    o->certificate.nonfinite ? "true" : "false");
-    uint32_t shown = 0;
-    for (uint32_t i = 0; i < trial->tensor_count; i++) {
-        if (!trial->tensors[i].gradient || trial->tensors[i].has_incoming)
-            continue;
-        textbuf_add(out, shown++ ? ", " : "");
-        textbuf_add_json_string(out, trial->tensors[i].binding);
-        textbuf_add(out, ": ");
-        textbuf_add_json_number(out, trial_relative(&o->verdict.backward[i]));
+    add_json_errors(out, trial, &o->verdict);
+    if (o->moved.backward) {
+        textbuf_add(out, "},\n  \"moved\": {\"forward\": ");
+        textbuf_add_json_number(out, trial_relative(&o->moved.forward));
+        textbuf_add(out, ", \"backward\": ");
+        add_json_errors(out, trial, &o->moved);
     }
-    textbuf_add(out, "}},\n  \"time_ms\": {\"forward\": ");
+    textbuf_add(out, "},\n  \"time_ms\": {\"forward\": ");
     textbuf_add_json_number(out, 1e3 * o->forward_seconds);
     textbuf_add(out, ", \"backward\": ");
     textbuf_add_json_number(out, 1e3 * o->backward_seconds);
@@ -189,6 +213,15 @@ static void print_text(struct textbuf *out, const struct outcome *o)
         if (trial->tensors[i].gradient && !trial->tensors[i].has_incoming)
             add_line(out, arena_printf(out->arena, "relative error %s", trial->tensors[i].binding),
                      trial_relative(&o->verdict.backward[i]), "");
+    if (o->moved.backward) {
+        textbuf_add(out, "\nfrom the answer to data moved by one unit in the last place\n");
+        add_line(out, "relative error", trial_relative(&o->moved.forward), "");
+        for (uint32_t i = 0; i < trial->tensor_count; i++)
+            if (trial->tensors[i].gradient && !trial->tensors[i].has_incoming)
+                add_line(out,
+                         arena_printf(out->arena, "relative error %s", trial->tensors[i].binding),
+                         trial_relative(&o->moved.backward[i]), "");
+    }
     if (o->verdict.channels < problem->channels)
         textbuf_printf(out, "\ncompared in %" PRId64 " of %" PRId64 " channels\n",
                        o->verdict.channels, problem->channels);
@@ -241,7 +274,10 @@ const struct command command_run = {
             "Inputs are N(0, 1), parameters as their 'init' declares (else N(0, 0.5)), initial "
             "states around their defaults, all within declared ranges and rounded to the type "
             "they are stored in before both sides see them. Errors are relative, in the "
-            "Euclidean norm.",
+            "Euclidean norm.\n\n"
+            "An error that --moved shows to be as large for inputs, parameters and initial states "
+            "that differ by one unit in the last place comes from how much the answer depends on "
+            "them, and not from the arithmetic.",
     .options = options,
     .examples =
         "pararnnc run cells/paragru.cell\n"

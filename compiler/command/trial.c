@@ -464,6 +464,39 @@ static double *reals(const struct judge *judge, size_t count)
     return arena_array(judge->trial->inv->arena, count + 1, sizeof(double));
 }
 
+/* The next number of the storage type: 'value' plus less than one of its places, rounded. */
+static double neighbour(prnn_storage storage, double value, int direction)
+{
+    static const int bits[] = {[PRNN_F32] = 24, [PRNN_F64] = 53, [PRNN_BF16] = 8, [PRNN_F16] = 11};
+    int exponent;
+    frexp(value, &exponent);
+    return value + direction * ldexp(1, exponent - bits[storage]);
+}
+
+void trial_move(struct trial *trial)
+{
+    uint64_t random = trial->options.seed + 1;
+    for (uint32_t i = 0; i < trial->tensor_count; i++) {
+        const struct trial_tensor *tensor = &trial->tensors[i];
+        const enum ir_role role = tensor->decl->role;
+        const struct range range = role == IR_ROLE_STATE
+                                       ? trial->unit->ranges.state[tensor->decl->first]
+                                       : (struct range){-INFINITY, INFINITY, false};
+        const double lo = tensor->decl->has_range ? tensor->decl->lo : range.lo;
+        const double hi = tensor->decl->has_range ? tensor->decl->hi : range.hi;
+        if (role == IR_ROLE_OUTPUT ||
+            (role == IR_ROLE_STATE && strncmp(tensor->binding, "h0:", 3) != 0))
+            continue;
+        for (int64_t k = 0; k < tensor->length; k++) {
+            const double value = element_load(tensor->storage, tensor->host, k);
+            const int direction = (int)(next_bits(&random) % 3) - 1;
+            if (value != 0)
+                element_store(tensor->storage, tensor->host, k,
+                              clip(neighbour(tensor->storage, value, direction), lo, hi));
+        }
+    }
+}
+
 void trial_judge(struct trial *trial, struct trial_verdict *out)
 {
     const struct ir *ir = trial->unit->ir;

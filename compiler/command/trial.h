@@ -92,6 +92,11 @@ struct trial_verdict {
  * sums over channels are compared only if all channels are. */
 void trial_judge(struct trial *trial, struct trial_verdict *out);
 
+/* Move inputs, parameters and initial states on the host to the next number up or down, or leave
+ * them, at random; within their ranges. Results stay: what the judge says then is how far they are
+ * from the answer to other data. */
+void trial_move(struct trial *trial);
+
 /* Solve by shooting and fill in out->shooting; after trial_judge(). 'tolerance' is that of the
  * plan. An exit code. */
 int trial_shoot(struct trial *trial, double tolerance, struct trial_verdict *out);

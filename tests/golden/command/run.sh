@@ -29,6 +29,13 @@ for type in f64:1e-13 f32:1e-5; do
         errors ${type#*:}
     done
 done
+# Data moved by one place: the answer to them is further from the results than the answer to the data.
+numbers() { # of line $1: how many, and their sum
+    grep "$1" out.json | grep -o ': [0-9][0-9.e-]*' | awk '{ sum += $2 } END { print NR, sum }'
+}
+pararnnc run mix.cell --device cpu --batch 3 --seq-len 257 --channels 33 --seed 1 --json --moved >out.json
+echo "exit $?, $(numbers '"backward": {"relative_error"') $(numbers '"moved"')" | awk '
+    { print $1, $2, $3, "gradients,", $5, "moved:", ($6 > $4 && $6 < 50 * $4 ? "further" : $6 / $4) }'
 PARARNNC_CC=none pararnnc run mix.cell --device cpu --batch 1 --seq-len 9 --channels 3 --json \
     --dtype f64 -D k=0.25 >out.json
 echo "exit $?, $(grep -o '"interpreted": [a-z]*' out.json)"
