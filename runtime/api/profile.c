@@ -10,15 +10,6 @@
 /* A strategy for parallel solving has to be predicted this much faster than running in order. */
 static const double clear_win = 0.95;
 
-/* Outside of these bounds too little was measured to trust a prediction. */
-static bool is_known_well(const struct strategy *strategy, enum assemble_kernel kernel)
-{
-    if (strategy_is_sequential(strategy))
-        return strategy->chunk <= 16;
-    return strategy->lanes >= 8 && strategy->tile_chunks <= 64 && strategy->vc == 1 &&
-           strategy->stages <= 3 && (kernel != ASSEMBLE_BACKWARD || strategy->chunk <= 8);
-}
-
 struct search {
     struct profile *profile;
     const struct unit *unit;
@@ -104,7 +95,7 @@ static void look(void *context, const struct strategy *strategy)
     struct best *best = context;
     const int which = !strategy_is_sequential(strategy);
     struct prediction prediction;
-    if (!is_known_well(strategy, best->problem->options.kernel))
+    if (!strategy_is_known(strategy, best->problem->options.kernel))
         return;
     model_predict(&prediction, best->problem, strategy);
     if (best->is_found[which] && !(prediction.seconds < best->prediction[which].seconds))

@@ -95,3 +95,11 @@ void strategy_grid(const struct model_problem *problem,
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX)
         offer_parallel(&grid);
 }
+
+bool strategy_is_known(const struct strategy *strategy, enum assemble_kernel kernel)
+{
+    if (strategy_is_sequential(strategy))
+        return strategy->chunk <= 16;
+    return strategy->lanes >= 8 && strategy->tile_chunks <= 64 && strategy->vc == 1 &&
+           strategy->stages <= 3 && (kernel != ASSEMBLE_BACKWARD || strategy->chunk <= 8);
+}
