@@ -7,8 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A strategy for parallel solving has to be predicted this much faster than running in order. */
-static const double clear_win = 0.95;
+/* Share of the time of running in order that a strategy for parallel solving may be predicted to
+ * take. Where it takes many corrections, their number depends on the inputs, and may well be half
+ * as many again. */
+static double clear_win(double corrections)
+{
+    return corrections > 3 ? 0.65 : 0.95;
+}
 
 struct search {
     struct profile *profile;
@@ -24,8 +29,7 @@ static void find(struct arena *arena, void *context)
     if (search->unit->ir->states > STRATEGY_STATES_MAX)
         search->profile->settle = (struct settle){0};
     else if (!search->is_known)
-        settle_find(&search->profile->settle, search->unit->ir, search->unit->structure.is_affine,
-                    arena);
+        settle_find(&search->profile->settle, search->unit->ir, &search->unit->structure, arena);
 }
 
 /* The key of a cell: a digest of its emitted half, in which no name of the user stands. */
@@ -41,7 +45,7 @@ static prnn_status key_of(struct cache_key *out, const struct unit *unit)
         return status_set(PRNN_E_NOMEM, "no memory for a kernel text");
     const uint64_t half = text.assembled.half_hash;
     pipeline_text_free(&text);
-    const struct cache_part parts[] = {{"kind", "settle 1", 8}, {"cell", &half, sizeof half}};
+    const struct cache_part parts[] = {{"kind", "settle 2", 8}, {"cell", &half, sizeof half}};
     *out = cache_key_make(parts, sizeof parts / sizeof *parts);
     return PRNN_OK;
 }
@@ -110,9 +114,11 @@ void strategy_choose(struct strategy *out, struct prediction *prediction,
 {
     struct best best = {.problem = problem};
     strategy_grid(problem, look, &best);
+    const struct prediction *parallel = &best.prediction[1];
     const bool is_parallel =
         best.is_found[1] &&
-        (!best.is_found[0] || best.prediction[1].seconds < clear_win * best.prediction[0].seconds);
+        (!best.is_found[0] ||
+         parallel->seconds < clear_win(parallel->corrections) * best.prediction[0].seconds);
     *out = best.strategy[is_parallel];
     *prediction = best.prediction[is_parallel];
     /* Nothing fits: the smallest there is, which the kernel then refuses with its words. */

@@ -98,8 +98,10 @@ void strategy_grid(const struct model_problem *problem,
 
 bool strategy_is_known(const struct strategy *strategy, enum assemble_kernel kernel)
 {
+    const bool is_backward = kernel == ASSEMBLE_BACKWARD;
     if (strategy_is_sequential(strategy))
-        return strategy->chunk <= 16;
-    return strategy->lanes >= 8 && strategy->tile_chunks <= 64 && strategy->vc == 1 &&
-           strategy->stages <= 3 && (kernel != ASSEMBLE_BACKWARD || strategy->chunk <= 8);
+        return strategy->chunk <= (is_backward ? 8 : 16);
+    return strategy->lanes >= 8 && strategy->lanes <= (strategy->cluster > 1 ? 16 : 32) &&
+           strategy->tile_chunks >= 4 && strategy->tile_chunks <= 64 && strategy->vc == 1 &&
+           strategy->stages <= 3 && (!is_backward || strategy->chunk <= 8);
 }
