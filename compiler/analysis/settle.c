@@ -20,7 +20,9 @@ static const int chunk_steps[SETTLE_CHUNKS] = {4, 8, 16, 32, 64},
 
 /* As kernels-gen/forward.h: what a correction may move and still be the last, and what an exit may
  * differ from the next entry (a few roundings, the default of plans). */
-static const float stop_move = 3e-3f, tolerance = 8 * 1.1920929e-07f;
+static const float tolerance = 8 * 1.1920929e-07f, marginal_gain = 0.5f, stop_recorded = 1e-3f,
+                   stop_run_again = 3e-3f, stop_marginal = 1e-4f;
+enum { RECORD_MAX = 96 }; /* as assemble.c: reals kept, so that no final run is needed */
 
 /* ---- Random leaves: splitmix64, Box and Muller, the same on every run ---- */
 
@@ -73,6 +75,8 @@ struct channel {
     float *h0;                              /* the cell's initial state */
     float *carry;                           /* the state before the tile */
     float *entry, *exits, *tangent, *scale; /* of each chunk */
+    float *first, *first_jac;               /* state after the first step, and its Jacobian */
+    float *peak;                            /* largest row sum of a tangent on the way */
 };
 
 struct solver {
@@ -82,6 +86,7 @@ struct solver {
     struct channel channel[CHANNELS];
     bool is_affine;
     int chunk, chunks, channels;
+    bool is_recorded;
 };
 
 static void run_step(const struct solver *s, const struct ir_program *program, float *h,
@@ -98,29 +103,69 @@ static const float *inputs_at(const struct solver *s, const struct channel *c, i
     return c->x + (size_t)(WARM_UP + t) * s->ir->inputs;
 }
 
+static float larger(float a, float b)
+{
+    return b > a ? b : a;
+}
+
 static void run_tangent(const struct solver *s, struct channel *c, int w)
 {
     const uint32_t n = s->ir->states;
+    const int begin = w * s->chunk;
     float *h = c->exits + (size_t)w * n, *d = c->tangent + (size_t)w * n * n;
     memcpy(h, c->entry + (size_t)w * n, n * sizeof *h);
     for (uint32_t ij = 0; ij < n * n; ij++)
         d[ij] = ij % (n + 1) == 0;
-    for (int t = w * s->chunk; t < (w + 1) * s->chunk; t++) {
+    c->peak[w] = 1;
+    c->scale[w] = 0;
+    for (int t = begin; t < begin + s->chunk; t++) {
         run_step(s, s->jacobian, h, inputs_at(s, c, t), c->p);
-        for (uint32_t i = 0; i < n; i++)
+        for (uint32_t i = 0; i < n; i++) {
+            float row = 0;
             for (uint32_t j = 0; j < n; j++) {
                 float sum = 0;
                 for (uint32_t k = 0; k < n; k++)
                     sum += s->jac[i * n + k] * d[k * n + j];
                 s->product[i * n + j] = sum;
+                row += fabsf(sum);
             }
+            c->peak[w] = larger(c->peak[w], row);
+            c->scale[w] = larger(c->scale[w], fabsf(h[i]));
+        }
         memcpy(d, s->product, n * n * sizeof *d);
+        if (t > begin)
+            continue;
+        memcpy(c->first + (size_t)w * n, h, n * sizeof *h);
+        memcpy(c->first_jac + (size_t)w * n * n, s->jac, n * n * sizeof *d);
     }
 }
 
-static float larger(float a, float b)
+/* The largest move that needs no further correction. */
+static float stop_move(const struct solver *s, const float *d)
 {
-    return b > a ? b : a;
+    const uint32_t n = s->ir->states;
+    float gain = 0;
+    for (uint32_t ij = 0; ij < n * n; ij++)
+        gain = larger(gain, fabsf(d[ij]));
+    return gain >= marginal_gain ? stop_marginal : s->is_recorded ? stop_recorded : stop_run_again;
+}
+
+/* What the second order leaves at the first step of a chunk that is moved in first order. */
+static float first_step_gap(const struct solver *s, const struct channel *c, int w,
+                            const float *entry, const float *delta)
+{
+    const uint32_t n = s->ir->states;
+    const float *first = c->first + (size_t)w * n, *jac = c->first_jac + (size_t)w * n * n;
+    float h[32], gap = 0;
+    memcpy(h, entry, n * sizeof *h);
+    run_step(s, s->step, h, inputs_at(s, c, w * s->chunk), c->p);
+    for (uint32_t i = 0; i < n; i++) {
+        float moved = first[i];
+        for (uint32_t j = 0; j < n; j++)
+            moved += jac[i * n + j] * delta[j];
+        gap = fabsf(h[i] - moved) <= gap ? gap : fabsf(h[i] - moved);
+    }
+    return gap;
 }
 
 /* New entries by Newton's method; whether one moved by more than a last correction may. */
@@ -131,7 +176,7 @@ static bool correct(const struct solver *s, struct channel *c)
     bool has_moved = false;
     for (int w = 0; w + 1 < s->chunks; w++) {
         const float *d = c->tangent + (size_t)w * n * n, *exit = c->exits + (size_t)w * n;
-        const float *exit_behind = exit + n;
+        const float *exit_behind = exit + n, *d_behind = d + n * n;
         float *e = c->entry + (size_t)(w + 1) * n, move = 0, scale = 0;
         for (uint32_t i = 0; i < n; i++) {
             out[i] = 0;
@@ -146,7 +191,14 @@ static bool correct(const struct solver *s, struct channel *c)
             scale = larger(larger(scale, fabsf(entry)), larger(fabsf(e[i]), fabsf(exit_behind[i])));
             e[i] = entry;
         }
-        has_moved = has_moved || !(move <= stop_move * scale);
+        const float stop = stop_move(s, d_behind);
+        if (!s->is_recorded || move == 0) {
+            has_moved = has_moved || !(move <= stop * scale);
+            continue;
+        }
+        scale = larger(scale, c->scale[w + 1]);
+        has_moved = has_moved || (!s->is_affine && !(c->peak[w + 1] * move <= stop * scale)) ||
+                    !(first_step_gap(s, c, w + 1, e, delta) <= tolerance * scale);
     }
     return has_moved;
 }
@@ -224,7 +276,13 @@ static void solve_tile(struct solver *s, float *corrections, float *finals)
                 *finals = 1;
                 return;
             }
-            is_settled = s->is_affine || count > s->chunks || (count > 1 && !has_moved);
+            is_settled = count > s->chunks || (count > 1 - s->is_affine && !has_moved) ||
+                         (s->is_affine && !s->is_recorded);
+        }
+        if (s->is_recorded) {
+            *corrections = (float)count;
+            *finals = 0;
+            return;
         }
         const bool sweeps = count > s->chunks;
         differs = false;
@@ -259,7 +317,10 @@ static void make_channels(struct solver *s, struct arena *arena)
                               .entry = floats(arena, chunks * n),
                               .exits = floats(arena, chunks * n),
                               .tangent = floats(arena, chunks * n * n),
-                              .scale = floats(arena, chunks)};
+                              .scale = floats(arena, chunks),
+                              .first = floats(arena, chunks * n),
+                              .first_jac = floats(arena, chunks * n * n),
+                              .peak = floats(arena, chunks)};
         draw_role(c->p, ir, IR_ROLE_PARAM, ir->params, &random);
         for (size_t t = 0; t < steps; t++)
             draw_role(c->x + t * ir->inputs, ir, IR_ROLE_INPUT, ir->inputs, &random);
@@ -273,9 +334,19 @@ static void make_channels(struct solver *s, struct arena *arena)
     }
 }
 
-void settle_find(struct settle *out, const struct ir *ir, bool is_affine, struct arena *arena)
+/* An output that is plainly a state has that state's trajectory. */
+static bool is_state(const struct ir *ir, ir_ref value)
 {
-    struct solver s = {.ir = ir, .is_affine = is_affine};
+    for (uint32_t i = 0; i < ir->states; i++)
+        if (ir_find_out(ir, IR_OUT_NEXT, i, 0) == value)
+            return true;
+    return false;
+}
+
+void settle_find(struct settle *out, const struct ir *ir, const struct structure *structure,
+                 struct arena *arena)
+{
+    struct solver s = {.ir = ir, .is_affine = structure->is_affine};
     const size_t n = ir->states;
     s.step = ir_program_create(ir, IR_MASK(IR_OUT_NEXT), arena);
     s.jacobian = ir_program_create(ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_JACOBIAN), arena);
@@ -286,6 +357,13 @@ void settle_find(struct settle *out, const struct ir *ir, bool is_affine, struct
     if (s.guess)
         scratch += ir_program_scratch(s.guess);
     s.scratch = floats(arena, scratch);
+    bool has_outputs = false;
+    for (uint32_t k = 0; k < ir->outputs; k++)
+        has_outputs = has_outputs || !is_state(ir, ir_find_out(ir, IR_OUT_OUTPUT, k, 0));
+    int reals = (int)n;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t j = 0; j < n; j++)
+            reals += (int)(structure->closed[i] >> j & 1);
     s.jac = floats(arena, n * n);
     s.product = floats(arena, n * n);
     s.next = floats(arena, n);
@@ -294,6 +372,7 @@ void settle_find(struct settle *out, const struct ir *ir, bool is_affine, struct
         for (int b = 0; b < SETTLE_TILES; b++) {
             s.chunk = chunk_steps[a];
             s.chunks = tile_chunks[b];
+            s.is_recorded = !has_outputs && reals * s.chunk <= RECORD_MAX;
             if (s.chunk * s.chunks <= STEPS_MAX) {
                 s.channels = s.chunk * s.chunks > LONG ? CHANNELS_OF_LONG : CHANNELS;
                 solve_tile(&s, &out->corrections[a][b], &out->finals[a][b]);

@@ -6,6 +6,7 @@
 #define PRNN_SETTLE_H
 
 #include "ir.h"
+#include "structure.h"
 
 enum { SETTLE_CHUNKS = 5, SETTLE_TILES = 4 };
 
@@ -13,11 +14,13 @@ enum { SETTLE_CHUNKS = 5, SETTLE_TILES = 4 };
  * tile that does not settle in some corrections is taken to need one for every chunk. */
 struct settle {
     float corrections[SETTLE_CHUNKS][SETTLE_TILES];
-    float finals[SETTLE_CHUNKS][SETTLE_TILES]; /* runs without tangents, the last included */
+    float finals[SETTLE_CHUNKS]
+                [SETTLE_TILES]; /* runs without tangents; 0: the last correction keeps its steps */
 };
 
 /* 'ir' complete: next, jac, guess. Some tens of milliseconds to some hundred. */
-void settle_find(struct settle *out, const struct ir *ir, bool is_affine, struct arena *arena);
+void settle_find(struct settle *out, const struct ir *ir, const struct structure *structure,
+                 struct arena *arena);
 
 /* Between the table's places; a single chunk needs no correction and one final run. */
 void settle_at(const struct settle *settle, double chunk, double chunks, double *corrections,

@@ -7,16 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A strategy for parallel solving has to be predicted this much faster than running in order. */
-static const double clear_win = 0.95;
-
-/* Outside of these bounds too little was measured to trust a prediction. */
-static bool is_known_well(const struct strategy *strategy, enum assemble_kernel kernel)
+/* Share of the time of running in order that a strategy for parallel solving may be predicted to
+ * take. Where it takes many corrections, their number depends on the inputs, and may well be half
+ * as many again. */
+static double clear_win(double corrections)
 {
-    if (strategy_is_sequential(strategy))
-        return strategy->chunk <= 16;
-    return strategy->lanes >= 8 && strategy->tile_chunks <= 64 && strategy->vc == 1 &&
-           strategy->stages <= 3 && (kernel != ASSEMBLE_BACKWARD || strategy->chunk <= 8);
+    return corrections > 3 ? 0.65 : 0.95;
 }
 
 struct search {
@@ -33,8 +29,7 @@ static void find(struct arena *arena, void *context)
     if (search->unit->ir->states > STRATEGY_STATES_MAX)
         search->profile->settle = (struct settle){0};
     else if (!search->is_known)
-        settle_find(&search->profile->settle, search->unit->ir, search->unit->structure.is_affine,
-                    arena);
+        settle_find(&search->profile->settle, search->unit->ir, &search->unit->structure, arena);
 }
 
 /* The key of a cell: a digest of its emitted half, in which no name of the user stands. */
@@ -50,7 +45,7 @@ static prnn_status key_of(struct cache_key *out, const struct unit *unit)
         return status_set(PRNN_E_NOMEM, "no memory for a kernel text");
     const uint64_t half = text.assembled.half_hash;
     pipeline_text_free(&text);
-    const struct cache_part parts[] = {{"kind", "settle 1", 8}, {"cell", &half, sizeof half}};
+    const struct cache_part parts[] = {{"kind", "settle 2", 8}, {"cell", &half, sizeof half}};
     *out = cache_key_make(parts, sizeof parts / sizeof *parts);
     return PRNN_OK;
 }
@@ -104,7 +99,7 @@ static void look(void *context, const struct strategy *strategy)
     struct best *best = context;
     const int which = !strategy_is_sequential(strategy);
     struct prediction prediction;
-    if (!is_known_well(strategy, best->problem->options.kernel))
+    if (!strategy_is_known(strategy, best->problem->options.kernel))
         return;
     model_predict(&prediction, best->problem, strategy);
     if (best->is_found[which] && !(prediction.seconds < best->prediction[which].seconds))
@@ -119,9 +114,11 @@ void strategy_choose(struct strategy *out, struct prediction *prediction,
 {
     struct best best = {.problem = problem};
     strategy_grid(problem, look, &best);
+    const struct prediction *parallel = &best.prediction[1];
     const bool is_parallel =
         best.is_found[1] &&
-        (!best.is_found[0] || best.prediction[1].seconds < clear_win * best.prediction[0].seconds);
+        (!best.is_found[0] ||
+         parallel->seconds < clear_win(parallel->corrections) * best.prediction[0].seconds);
     *out = best.strategy[is_parallel];
     *prediction = best.prediction[is_parallel];
     /* Nothing fits: the smallest there is, which the kernel then refuses with its words. */

@@ -95,3 +95,13 @@ void strategy_grid(const struct model_problem *problem,
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX)
         offer_parallel(&grid);
 }
+
+bool strategy_is_known(const struct strategy *strategy, enum assemble_kernel kernel)
+{
+    const bool is_backward = kernel == ASSEMBLE_BACKWARD;
+    if (strategy_is_sequential(strategy))
+        return strategy->chunk <= (is_backward ? 8 : 16);
+    return strategy->lanes >= 8 && strategy->lanes <= (strategy->cluster > 1 ? 16 : 32) &&
+           strategy->tile_chunks >= 4 && strategy->tile_chunks <= 64 && strategy->vc == 1 &&
+           strategy->stages <= 3 && (!is_backward || strategy->chunk <= 8);
+}

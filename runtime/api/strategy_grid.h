@@ -17,4 +17,7 @@ static inline bool strategy_is_sequential(const struct strategy *strategy)
     return strategy->tile_chunks == 1 && strategy->cluster == 1;
 }
 
+/* Whether enough of its kind was measured to trust a prediction; others are for 'tune'. */
+bool strategy_is_known(const struct strategy *strategy, enum assemble_kernel kernel);
+
 #endif

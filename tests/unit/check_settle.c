@@ -12,7 +12,7 @@ static struct settle found;
 static void find(struct arena *arena, void *context)
 {
     const struct unit *unit = context;
-    settle_find(&found, unit->ir, unit->structure.is_affine, arena);
+    settle_find(&found, unit->ir, &unit->structure, arena);
 }
 
 static void settle_unit(struct unit *unit)

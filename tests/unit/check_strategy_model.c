@@ -109,7 +109,7 @@ static void find_fastest(void *context, const struct strategy *s)
 {
     struct fastest *fastest = context;
     struct prediction p;
-    if (!strategy_is_sequential(s) || s->chunk > 16)
+    if (!strategy_is_sequential(s) || !strategy_is_known(s, fastest->problem->options.kernel))
         return;
     model_predict(&p, fastest->problem, s);
     fastest->sequential = fmin(fastest->sequential, p.seconds);
@@ -254,7 +254,8 @@ static const struct measured rows[] = {
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
-/* No claim of accuracy (docs/kernels.md has that): a change of the model that loses what it knew is seen. */
+/* No claim of accuracy (docs/kernels.md has that): a change of the model that loses what it knew is
+ * seen. */
 START_TEST(measured_times_are_predicted_within_half)
 {
     const struct measured *row = &rows[_i];
