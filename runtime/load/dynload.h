@@ -17,6 +17,8 @@ typedef struct cuda_module_opaque *cuda_module;
 typedef struct cuda_function_opaque *cuda_function;
 typedef struct cuda_stream_opaque *cuda_stream;
 typedef struct cuda_event_opaque *cuda_event;
+typedef struct cuda_graph_opaque *cuda_graph;
+typedef struct cuda_graph_exec_opaque *cuda_graph_exec;
 
 struct cuda_launch_attribute {
     int id;

@@ -194,7 +194,9 @@ void kernel_plan_assemble(struct kernel_plan *plan, const char *cell,
             (1u << plan->unit->ir->states) - 1u;
     }
     ck_assert_int_eq(pipeline_assemble(&plan->text, plan->unit, &plan->options), PIPELINE_OK);
-    ck_assert_msg(!plan->text.refusal, "%s", plan->text.refusal);
+    ck_assert_msg(!plan->text.refusal, "kernel %d, W %u lanes %u: %s", (int)plan->options.kernel,
+                  (unsigned)plan->options.strategy.tile_chunks,
+                  (unsigned)plan->options.strategy.lanes, plan->text.refusal);
 }
 
 static void plan_load(struct kernel_plan *plan, const char *cell,
@@ -328,7 +330,7 @@ static void tensor_create(struct kernel_data *d, enum kernel_group g, uint32_t k
     t->is_written &= t->is_present;
     t->format = kernel_group_is_sequence(g) ? plan->options.storage : real;
     t->element = format_bytes(t->format);
-    t->count = (size_t)(kernel_group_is_sequence(g)                  ? d->rows * width
+    t->count = (size_t)(kernel_group_is_sequence(g)     ? d->rows * width
                         : g == GROUP_P || g == GROUP_DP ? width
                                                         : d->shape.batch * n);
     /* Rows that are not aligned start one element late. */
@@ -579,7 +581,8 @@ static void oracle_run(struct kernel_data *d)
     arena_destroy(arena);
 }
 
-/* -- data --------------------------------------------------------------------------------------- */
+/* -- data ---------------------------------------------------------------------------------------
+ */
 
 void kernel_data_poison(struct kernel_data *d)
 {
@@ -620,9 +623,10 @@ void kernel_data_create(struct kernel_data *d, const struct kernel_plan *plan,
     d->reset = calloc((size_t)d->rows + 1, 1);
     for (int64_t row = 0; row < d->rows && shape->has_resets; row++)
         d->reset[row] = random_bits(&seed) % 5 == 0;
-    d->workspace_bytes = (size_t)(shape->channels * (shape->batch * s->cluster * params +
-                                                     (int64_t)kernel_shared_gradients(plan) * d->rows)) *
-                         (plan->options.storage == ASSEMBLE_F64 ? 8 : 4);
+    d->workspace_bytes =
+        (size_t)(shape->channels * (shape->batch * s->cluster * params +
+                                    (int64_t)kernel_shared_gradients(plan) * d->rows)) *
+        (plan->options.storage == ASSEMBLE_F64 ? 8 : 4);
     d->workspace = calloc(d->workspace_bytes + 1, 1);
     const int64_t width = plan->text.assembled.block_channels;
     d->grid = plan->options.kernel == ASSEMBLE_DECODE

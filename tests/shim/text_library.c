@@ -35,7 +35,12 @@ static bool text_compile(const struct text_library *library, const char *const *
 {
     const char *compiler = getenv("CC");
     const char *argument[MAX_FLAGS + 16];
+    /* A program that was carried to another machine is told where its sources are there. */
+    const char *sources = getenv("PRNN_SOURCE_DIR");
+    char include[4200];
     size_t n = 0;
+    snprintf(include, sizeof include, "-I%.4000s/tests/shim",
+             sources && *sources ? sources : PRNN_SOURCE_DIR);
     argument[n++] = compiler && *compiler ? compiler : "cc";
     /* -O1: half the time of -O2, and the runs are short. No aliasing by type: views of several
      * types lie over one pool. */
@@ -46,10 +51,10 @@ static bool text_compile(const struct text_library *library, const char *const *
                                         "-shared",
                                         "-ffp-contract=off",
                                         "-fno-strict-aliasing",
-                                        "-fno-math-errno",
-                                        "-I" PRNN_SOURCE_DIR "/tests/shim"};
+                                        "-fno-math-errno"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         argument[n++] = fixed[i];
+    argument[n++] = include;
     for (size_t i = 0; flags && flags[i] && i < MAX_FLAGS; i++)
         argument[n++] = flags[i];
     argument[n++] = library->source;
