@@ -248,10 +248,11 @@ static bool is_output(const struct kernel_plan *plan, enum kernel_group g)
 }
 
 /* A promised range is kept: outside of it a cell may have no meaning. */
-static double within_range(const struct ir *ir, uint32_t k, double v, uint64_t *seed)
+static double within_range(const struct ir *ir, enum ir_role role, uint32_t k, double v,
+                           uint64_t *seed)
 {
     uint32_t element;
-    const struct ir_decl *decl = ir_decl_of(ir, IR_ROLE_PARAM, k, &element);
+    const struct ir_decl *decl = ir_decl_of(ir, role, k, &element);
     if (!decl->has_range || (v >= decl->lo && v <= decl->hi))
         return v;
     return decl->lo + (decl->hi - decl->lo) * (0.5 + 0.5 * random_real(seed));
@@ -288,8 +289,8 @@ static void tensor_create(struct kernel_data *d, enum kernel_group g, uint32_t k
     for (size_t i = 0; i < t->count && !t->is_written; i++) {
         const double gain = g == GROUP_P ? d->shape.gain : g == GROUP_H0 ? 0.5 : 1;
         double v = format_round(t->format, gain * random_real(seed));
-        if (g == GROUP_P)
-            v = within_range(plan->unit->ir, k, v, seed);
+        if (ir && (g == GROUP_P || g == GROUP_X))
+            v = within_range(ir, g == GROUP_P ? IR_ROLE_PARAM : IR_ROLE_INPUT, k, v, seed);
         if (g == GROUP_H0 && d->shape.gain < 0)
             v = fabs(v) + 0.1; /* the logistic map stays in [0, 1] */
         t->want[i] = format_round(t->format, v);
