@@ -306,6 +306,8 @@ prnn_status prnn_cell_value(const prnn_cell *cell, prnn_role role, uint32_t inde
 {
     if (check_info(cell, out, out ? out->struct_size : 0, sizeof *out) < 0)
         return PRNN_E_INVALID;
+    if ((int)role < PRNN_STATE || role > PRNN_OUTPUT)
+        return status_set(PRNN_E_INVALID, "role is %d, needed is one of prnn_role", (int)role);
     const struct ir *ir = cell->unit->ir;
     uint32_t left = index;
     for (uint32_t d = 0; d < ir->decl_count; d++)
