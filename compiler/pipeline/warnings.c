@@ -64,11 +64,24 @@ static void warn_overflow(struct unit *unit)
     }
 }
 
+static uint32_t place_of(const struct unit *unit, const struct domain_fault *fault)
+{
+    return unit->ir->insns[fault->insn].span.begin;
+}
+
 static void warn_domain(struct unit *unit)
 {
     enum { ROOM = 32 };
     struct domain_fault faults[ROOM];
     const uint32_t count = domain_find(faults, ROOM, unit->ir, &unit->ranges, unit->arena);
+    /* The order of instructions is not the user's. */
+    for (uint32_t k = 1; k < count; k++)
+        for (uint32_t i = k; i > 0 && place_of(unit, &faults[i]) < place_of(unit, &faults[i - 1]);
+             i--) {
+            const struct domain_fault later = faults[i - 1];
+            faults[i - 1] = faults[i];
+            faults[i] = later;
+        }
     for (uint32_t k = 0; k < count; k++) {
         const struct ir_insn *insn = &unit->ir->insns[faults[k].insn];
         struct textbuf range;
