@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* What the driver says of an NVIDIA H100 SXM. */
+/* An NVIDIA H100 SXM as published. */
 static const struct cuda_properties h100 = {.name = "NVIDIA H100",
                                             .major = 9,
                                             .multiprocessors = 132,

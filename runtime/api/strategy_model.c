@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* What no manual says, fitted to 143 measurements of one H100 (bench/README.md): 17 % rms, and the
+/* What no manual says, fitted to 143 measurements of one GPU (bench/README.md): 17 % rms, and the
  * strategy predicted to be the fastest is 10 % slower than the fastest in the mean over 18 kernels
  * and shapes. Clocks unless said. */
 struct constants {

@@ -96,6 +96,13 @@ prnn_status cuda_device_enter(struct cuda_device *device)
     return PRNN_OK;
 }
 
+bool cuda_device_enter_quietly(struct cuda_device *device)
+{
+    return device->process == getpid() &&
+           !atomic_load_explicit(&device->lost, memory_order_relaxed) &&
+           device->api->ctx_push(device->context) == CUDA_SUCCESS_CODE;
+}
+
 void cuda_device_leave(struct cuda_device *device)
 {
     cuda_context ours;
@@ -252,7 +259,7 @@ prnn_status cuda_memory_alloc(struct cuda_device *device, void **out, size_t siz
 
 void cuda_memory_free(struct cuda_device *device, void *memory)
 {
-    if (!memory || cuda_device_enter(device) < 0)
+    if (!memory || !cuda_device_enter_quietly(device))
         return;
     cuda_result code = device->api->mem_free(pointer_of(memory));
     if (is_sticky(code))

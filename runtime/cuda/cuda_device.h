@@ -64,6 +64,9 @@ const struct cuda_api *cuda_device_api(const struct cuda_device *device);
  */
 prnn_status cuda_device_enter(struct cuda_device *device);
 void cuda_device_leave(struct cuda_device *device);
+/* To take something down: as cuda_device_enter(), but false where that failed or the context is
+ * lost, and without words, since those of an earlier failure are still to be read. */
+bool cuda_device_enter_quietly(struct cuda_device *device);
 
 /* The status for a code of the driver, with its name and text and 'what' was tried remembered as
  * words. A code after which the context is of no use is kept and told by every later call. */

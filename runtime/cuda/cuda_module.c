@@ -253,7 +253,7 @@ void cuda_modules_unload(struct cuda_compiled *modules, size_t count, struct cud
     for (size_t i = 0; i < count; i++)
         some_loaded = some_loaded || modules[i].handle;
     /* A lost context has nothing left to unload. */
-    if (!some_loaded || cuda_device_enter(device) < 0)
+    if (!some_loaded || !cuda_device_enter_quietly(device))
         return;
     for (size_t i = 0; i < count; i++)
         if (modules[i].handle)

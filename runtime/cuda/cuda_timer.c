@@ -39,7 +39,7 @@ void cuda_timer_free(struct cuda_timer *timer)
 {
     if (!timer)
         return;
-    if ((timer->begin || timer->end) && cuda_device_enter(timer->device) == PRNN_OK) {
+    if ((timer->begin || timer->end) && cuda_device_enter_quietly(timer->device)) {
         const struct cuda_api *api = cuda_device_api(timer->device);
         if (timer->begin)
             (void)api->event_destroy(timer->begin);

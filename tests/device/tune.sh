@@ -19,7 +19,7 @@ tune() {
 # Strategies that the model picks change with its constants, and are not for this file.
 chosen() {
     pararnnc run "$CELLS/indrnn.cell" --batch 2 --seq-len 300 --channels 64 "$@" --device cuda:0 --json |
-        grep -oE '[a-z ]*(strategy|expected): [^\\]*' >lines
+        sed 's/\\n/\n/g' | grep -oE '[a-z ]*(strategy|expected): [^\\]*' >lines
     grep expected lines | sed -E 's/[0-9.e-]+ ms, model/- ms, model/'
     grep -q model lines || grep strategy lines
 }

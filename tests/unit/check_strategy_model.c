@@ -239,7 +239,7 @@ struct measured {
     double ms;
 };
 
-/* Rows of bench/results/2026-11-25-h100-tune.csv, one H100, f32. */
+/* Rows of bench/results/2026-11-25-h100-tune.csv, f32. */
 static const struct measured rows[] = {
     {8, 4096, 4096, "paragru", ASSEMBLE_FORWARD, {64, 1, 1, 8, 4, 1}, 0.7364},
     {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 4, 32, 2, 1}, 0.1092},
