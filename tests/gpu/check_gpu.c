@@ -21,7 +21,7 @@ static const struct part {
     bool needs_device;
 } parts[] = {
     {"strict", gpu_part_strict, true, false},         {"accuracy", gpu_part_accuracy, true, false},
-    {"sequential", gpu_part_sequential, true, false}, {"library", gpu_part_library, true, true},
+    {"sequential", gpu_part_sequential, true, false}, {"library", gpu_part_library, true, false},
     {"first-use", gpu_part_first_use, true, true},    {"sanitize", gpu_part_sanitize, false, false},
 };
 enum { PARTS = sizeof parts / sizeof *parts };
@@ -171,7 +171,8 @@ int main(int argc, char **argv)
         .leaves_holes = arguments.only && strcmp(arguments.only, "sanitize") == 0};
     for (int i = 0; i < PARTS; i++)
         is_strict_chosen |= parts[i].add == gpu_part_strict && is_chosen(&arguments, &parts[i]);
-    if (!arguments.is_shim && !device_is_there(reason, sizeof reason)) {
+    if (!arguments.is_shim &&
+        !device_is_there(is_strict_chosen && !arguments.expected, reason, sizeof reason)) {
         printf("skipped: no CUDA device: %s\n", reason);
         return 77;
     }

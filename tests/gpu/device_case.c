@@ -33,9 +33,15 @@ static void succeed(prnn_status status, const char *what)
     ck_assert_msg(status == PRNN_OK, "%s: %s", what, prnn_last_error());
 }
 
-bool device_is_there(char *reason, size_t room)
+bool device_is_there(bool forks, char *reason, size_t room)
 {
-    int ends[2], status = 1;
+    int ends[2], status = 1, devices = 0;
+    struct cuda_properties properties;
+    if (!forks) {
+        (void)cuda_device_probe(&properties, &devices, 0);
+        snprintf(reason, room, "%s", prnn_last_error());
+        return devices > 0;
+    }
     reason[0] = 0;
     if (pipe(ends) != 0)
         ck_abort_msg("no pipe");

@@ -18,9 +18,9 @@ struct device_settings {
     bool leaves_holes; /* what a kernel has to write is not poisoned: for initcheck */
 };
 
-/* Whether the driver counts any device; false: 'reason' says why not. Asked in another process, so
- * that this one may still fork. */
-bool device_is_there(char *reason, size_t room);
+/* Whether the driver counts any device; false: 'reason' says why not. 'forks': ask in another
+ * process, so that this one may still fork. */
+bool device_is_there(bool forks, char *reason, size_t room);
 /* The first device. One that is there but fails stops the suite. */
 void device_open(const struct device_settings *settings);
 void device_close(void);

@@ -40,14 +40,15 @@ static const char *tensor_add(struct net *net, const char *prefix, const prnn_va
     return NULL;
 }
 
-const char *net_create(struct net *net, const char *path, const prnn_problem *problem, int offset)
+const char *net_create(struct net *net, const char *device, const char *path,
+                       const prnn_problem *problem, int offset)
 {
     static const prnn_role roles[] = {PRNN_INPUT, PRNN_PARAM, PRNN_STATE};
     const bool has_backward = problem->backward;
     const char *wrong = NULL;
     memset(net, 0, sizeof *net);
     net->problem = *problem;
-    TRY(prnn_context_create(&net->context, "cuda:0"));
+    TRY(prnn_context_create(&net->context, device));
     TRY(prnn_cell_load(&net->cell, net->context, path, NULL));
     TRY(prnn_plan_create(&net->plan, net->cell, problem));
     for (int r = 0; r < 3; r++)

@@ -29,7 +29,8 @@ struct net {
 
 /* NULL, or what went wrong. 'offset': elements by which every sequence tensor is shifted. None of
  * these stops a test, so that any thread may call them. */
-const char *net_create(struct net *net, const char *path, const prnn_problem *problem, int offset);
+const char *net_create(struct net *net, const char *device, const char *path,
+                       const prnn_problem *problem, int offset);
 void net_free(struct net *net);
 /* Random inputs by a seed; all that is written becomes NaN. Waits. */
 const char *net_fill(struct net *net, uint64_t seed, void *stream);

@@ -25,7 +25,7 @@ enum kernel_group {
     GROUP_COUNT
 };
 
-enum { KERNEL_TENSORS = 192, KERNEL_BATCH = 8 };
+enum { KERNEL_TENSORS = 256, KERNEL_BATCH = 8 };
 
 /* A text; compiled for the shim and loaded, or left to a device. */
 struct kernel_plan {
