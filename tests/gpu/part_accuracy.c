@@ -55,6 +55,7 @@ static void prepare(void)
 static void finish(void)
 {
     for (int m = 0; m < VARIANTS / 2; m++)
+        /* Of 16-bit storage the rounding alone comes near 30: it has no reserve in the bound. */
         printf("%s: largest ratio %.3g forward, %.3g backward, of 30\n", manners[m].name,
                largest[m][0], largest[m][1]);
     printf("corrections of a tile: at most %u\n", (unsigned)most_corrections);
@@ -177,41 +178,50 @@ static int wide_input(const struct kernel_data *d)
     return -1;
 }
 
+/* The sequences beside it keep their bits. So do the channels beside it with tolerance 0; above
+ * that, a tile of their thread block may be corrected once more or less often, and they stay within
+ * their bounds. */
 START_TEST(nan_and_infinity_reach_no_other_sequence_and_channel)
 {
-    const int text = _i / 2, cell = text / VARIANTS;
-    enum { CHANNEL = 4, STEP = 5 };
-    const struct kernel_shape shape = shape_of(text, BATCH);
+    enum { CHANNEL = 4, STEP = 5, MANNERS = 4 };
+    const int text = _i / MANNERS * VARIANTS;
+    const char *name = cell_of(text);
+    const bool is_infinity = _i % 2, is_exact = _i / 2 % 2;
+    struct kernel_shape shape = shape_of(text, BATCH);
     struct kernel_data clean, dirty;
-    if (text % VARIANTS != 0)
-        return;
+    if (is_exact)
+        shape.tolerance = 0;
     kernel_data_create(&clean, &plans[text], &shape);
     kernel_data_create(&dirty, &plans[text], &shape);
     const int input = wide_input(&dirty);
     ck_assert_int_ge(input, 0);
     kernel_set(kernel_tensor_of(&dirty, GROUP_X, (uint32_t)input),
                (size_t)((shape.steps * ALONE + STEP) * shape.channels + CHANNEL),
-               _i % 2 ? (double)INFINITY : (double)NAN);
+               is_infinity ? (double)INFINITY : (double)NAN);
     device_run(&texts[text], &clean);
     device_run(&texts[text], &dirty);
     bool is_met = false;
     for (uint32_t k = 0; k < clean.start[GROUP_COUNT]; k++) {
         const struct kernel_tensor *a = &clean.tensor[k], *b = &dirty.tensor[k];
-        const int64_t rows = shape.channels ? (int64_t)a->count / shape.channels : 0;
+        const int64_t rows = (int64_t)a->count / shape.channels;
         for (int64_t row = 0; row < rows && a->is_written; row++)
             for (int64_t n = 0; n < shape.channels; n++) {
-                const size_t at = (size_t)(row * shape.channels + n) * a->element;
-                const bool same =
-                    memcmp((char *)a->data + at, (char *)b->data + at, a->element) == 0;
-                if (row / (rows / BATCH) == ALONE && n == CHANNEL)
-                    is_met |= !same;
-                else
-                    ck_assert_msg(same, "%s: tensor %u, row %lld, channel %lld",
-                                  gpu.cells.file[cell].name, (unsigned)k, (long long)row,
-                                  (long long)n);
+                const size_t i = (size_t)(row * shape.channels + n);
+                const bool is_same = memcmp((char *)a->data + i * a->element,
+                                            (char *)b->data + i * b->element, a->element) == 0;
+                const bool is_beside = row / (rows / BATCH) == ALONE;
+                if (is_beside && n == CHANNEL)
+                    is_met |= !is_same;
+                else if (!is_same)
+                    ck_assert_msg(is_beside && !is_exact &&
+                                      fabs(kernel_get(b, i) - b->want[i]) <= b->bound[i],
+                                  "%s: tensor %u, row %lld, channel %lld: %a, without it %a", name,
+                                  (unsigned)k, (long long)row, (long long)n, kernel_get(b, i),
+                                  kernel_get(a, i));
             }
     }
-    ck_assert_msg(is_met || _i % 2, "%s: NaN has reached nothing", gpu.cells.file[cell].name);
+    /* A gate takes infinity for 1; NaN is felt. */
+    ck_assert_msg(is_met || is_infinity, "%s: NaN has reached nothing", name);
     kernel_data_free(&clean);
     kernel_data_free(&dirty);
 }
@@ -223,5 +233,6 @@ void gpu_part_accuracy(TCase *tcase)
     tcase_add_unchecked_fixture(tcase, prepare, finish);
     tcase_add_loop_test(tcase, results_are_near_the_oracle_and_the_same_every_time, 0, count);
     tcase_add_loop_test(tcase, a_sequence_alone_has_the_bits_that_it_has_in_a_batch, 0, count);
-    tcase_add_loop_test(tcase, nan_and_infinity_reach_no_other_sequence_and_channel, 0, 2 * count);
+    tcase_add_loop_test(tcase, nan_and_infinity_reach_no_other_sequence_and_channel, 0,
+                        4 * (int)gpu.cells.count);
 }
