@@ -1,6 +1,6 @@
 #include "strategy_grid.h"
 
-enum { THREADS_FEWEST = 64, THREADS_MOST = 1024, CLUSTER_MOST = 16, WIDTH_OF_CLUSTERS = 16384 };
+enum { THREADS_FEWEST = 64, THREADS_MOST = 1024, CLUSTER_MOST = 8, WIDTH_OF_CLUSTERS = 16384 };
 
 struct grid {
     const struct model_problem *problem;
@@ -58,8 +58,13 @@ static void offer_parallel(const struct grid *grid)
     const double threads_sm = p->device->threads_sm > 0 ? p->device->threads_sm : 2048;
     const double capacity = threads_sm * p->device->multiprocessors;
     const uint32_t most = chunk_most(p);
+    /* Sizes that leave little of a group of multiprocessors unused: see rounds_of_clusters(). */
+    static const uint32_t clusters[] = {1, 2, 3, 4, 6, 7};
     for (uint32_t w = 2; w <= 128; w *= 2)
-        for (uint32_t c = 1; c <= (p->device->has_clusters ? CLUSTER_MOST : 1); c *= 2) {
+        for (size_t at = 0; at < sizeof clusters / sizeof *clusters; at++) {
+            const uint32_t c = clusters[at];
+            if (c > (p->device->has_clusters ? CLUSTER_MOST : 1))
+                continue;
             const double fill = width * w * c / capacity;
             /* A device that is nearly empty wants more chunks, where the sequence has them. */
             const bool has_more = (int64_t)w * c * 16 <= p->seq_len && (w < 32 || c < 8);
@@ -101,7 +106,7 @@ bool strategy_is_known(const struct strategy *strategy, enum assemble_kernel ker
     const bool is_backward = kernel == ASSEMBLE_BACKWARD;
     if (strategy_is_sequential(strategy))
         return strategy->chunk <= (is_backward ? 8 : 16);
-    return strategy->lanes >= 8 && strategy->lanes <= (strategy->cluster > 1 ? 16 : 32) &&
+    return strategy->lanes >= 8 && strategy->lanes <= (strategy->cluster > 1 ? 8 : 32) &&
            strategy->tile_chunks >= 4 && strategy->tile_chunks <= 64 && strategy->vc == 1 &&
            strategy->stages <= 3 && (!is_backward || strategy->chunk <= 8);
 }
