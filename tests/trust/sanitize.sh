@@ -26,7 +26,7 @@ export LSAN_OPTIONS="suppressions=$here/leaks.supp:print_suppressions=0"
 # Programs of Check run in one process, so that leaks are looked for once at their end and not after
 # each test. Some need processes of their own, because they crash, change the environment for good or
 # hold a library open; there LeakSanitizer would stop every one, and is off.
-apart='^check_(hostcc|nvrtc|cuda_backend|shim|texts)$'
+apart='^check_(cpu_parallel|hostcc|nvrtc|cuda_backend|shim|texts)$'
 # These judge what is built for users, or have no part of the library in them.
 without='^(install|golden_abi|header_)'
 status=0
