@@ -107,6 +107,7 @@ bool strategy_is_known(const struct strategy *strategy, enum assemble_kernel ker
     if (strategy_is_sequential(strategy))
         return strategy->chunk <= (is_backward ? 8 : 16);
     return strategy->lanes >= 8 && strategy->lanes <= (strategy->cluster > 1 ? 8 : 32) &&
-           strategy->tile_chunks >= 4 && strategy->tile_chunks <= 64 && strategy->vc == 1 &&
+           strategy->tile_chunks >= 4 && strategy->tile_chunks <= (strategy->cluster > 1 ? 16 : 64) &&
+           strategy->vc == 1 &&
            strategy->stages <= 3 && (!is_backward || strategy->chunk <= 8);
 }

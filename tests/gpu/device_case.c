@@ -228,15 +228,18 @@ struct blocks {
     size_t count;
 };
 
-static void block_add(struct blocks *all, void *host, size_t bytes, bool is_written)
+/* With holes, what a kernel has to write stays as the allocation left it, but for 'front' bytes, which no kernel
+ * touches and the copy back reads. */
+static void block_add(struct blocks *all, void *host, size_t front, size_t bytes, bool is_written)
 {
     struct block *block = &all->block[all->count++];
     *block = (struct block){.host = host, .bytes = bytes, .is_written = is_written};
     if (bytes == 0)
         return;
     succeed(cuda_memory_alloc(it.device, &block->device, bytes), "memory for a tensor");
-    if (!is_written || !it.settings.leaves_holes)
-        succeed(cuda_memory_upload(it.device, block->device, host, bytes, NULL), "upload");
+    const size_t upload = is_written && it.settings.leaves_holes ? front : bytes;
+    if (upload > 0)
+        succeed(cuda_memory_upload(it.device, block->device, host, upload, NULL), "upload");
 }
 
 static void blocks_create(struct blocks *all, struct kernel_data *d)
@@ -244,15 +247,15 @@ static void blocks_create(struct blocks *all, struct kernel_data *d)
     all->count = 0;
     for (uint32_t k = 0; k < d->start[GROUP_COUNT]; k++) {
         const struct kernel_tensor *t = &d->tensor[k];
+        const size_t front = (size_t)((char *)t->data - (char *)t->block);
         if (t->is_present)
-            block_add(all, t->block,
-                      (size_t)((char *)t->data - (char *)t->block) + t->count * t->element,
-                      t->is_written);
+            block_add(all, t->block, front, front + t->count * t->element, t->is_written);
     }
-    block_add(all, d->reset, (size_t)d->rows, false);
-    block_add(all, d->cu_seqlens, sizeof d->cu_seqlens, false);
-    block_add(all, d->workspace, d->workspace_bytes, true);
-    block_add(all, d->report, (size_t)d->grid * sizeof *d->report, true);
+    block_add(all, d->reset, 0, (size_t)d->rows, false);
+    block_add(all, d->cu_seqlens, 0, sizeof d->cu_seqlens, false);
+    block_add(all, d->workspace, 0, d->workspace_bytes, true);
+    block_add(all, d->report, 0, (size_t)d->grid * sizeof *d->report,
+              d->plan->options.kernel == ASSEMBLE_FORWARD); /* no other kernel reports */
 }
 
 /* The device's address for one of the host. */
