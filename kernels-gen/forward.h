@@ -95,7 +95,7 @@ PRNN_FN void entry_hand_over(const struct chunk *k, prnn_real (*next)[PRNN_N])
     }
 }
 
-/* The same, but not to another block. */
+/* The same within the thread block: the last chunk hands nothing over. */
 PRNN_FN void entry_hand_over_in_block(const struct chunk *k, prnn_real (*next)[PRNN_N])
 {
     if (k->w < PRNN_TILE_CHUNKS - 1)
@@ -107,7 +107,8 @@ PRNN_FN int chunk_is_first(const struct chunk *k)
     return k->w == 0 && k->rank == 0;
 }
 
-/* What has been handed over; the entry of the tile stays. */
+/* Take what has been handed over. The first chunk of all has the entry of the tile, which only a new tile changes;
+ * the others' entries change with every correction. */
 PRNN_FN void entry_take(const struct chunk *k, prnn_real (*e)[PRNN_N], int is_new_tile)
 {
     SHARED_ENTRY;
@@ -186,7 +187,8 @@ PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_rea
  *     out_w = D_w delta_w,   delta_{w+1} = (x_w - e_{w+1}) + out_w,   e'_{w+1} = x_w + out_w,   delta_0 = 0.
  * So an entry behind an exact one becomes that chunk's exit, bit for bit, whatever D is: k corrections make
  * k entries exact, in any regime. 'next' becomes the new entry of the chunk behind, delta the change of this one's.
- * 'parity' as of scan_before(). Returns 1 where a delta that matters is not known, because something overflowed or is NaN; it is 0 then. */
+ * 'parity' as of scan_before(). Returns 1 where a delta that matters is not known, because something overflowed or
+ * is NaN; it is 0 then. */
 PRNN_FN int newton_step(const struct chunk *k, prnn_i32 parity, prnn_real (*x)[PRNN_N],
                         prnn_real (*d)[PRNN_MATRIX], prnn_real (*next)[PRNN_N], prnn_real (*delta)[PRNN_N])
 {
@@ -263,7 +265,9 @@ PRNN_FN int entry_moved(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real
 #if PRNN_RECORDED
 /* After a recorded run of a whole tile: move all states of the chunk by the correction in first order, instead of
  * running it again. What the second order leaves is measured at the chunk's first step, where it is largest
- * unless tangents grow; against that the moves of all states are bounded. Returns whether that is too much. */
+ * unless tangents grow; against that the moves of all states are bounded. It is less than the move itself, which
+ * counts where the rounding of the step is larger: in a state that is small beside what it is made of. Returns
+ * whether it is too much. */
 PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_real (*e)[PRNN_N],
                             prnn_real (*d)[PRNN_MATRIX], prnn_real (*delta)[PRNN_N],
                             struct record *record, struct witness *pass)
@@ -293,9 +297,10 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             gap = larger_size(gap, residual(next[i], record->h[0][v][i]));
+        const prnn_real left = move < gap ? move : gap;
         moved |= (!PRNN_AFFINE && !(move <= stop_move(d[v]) * scale)) ||
-                 !(gap <= tolerance * scale && real_is_finite(gap));
-        witness_add(pass, gap, scale, k->t0, k->c + v);
+                 !(left <= tolerance * scale && real_is_finite(gap));
+        witness_add(pass, left, scale, k->t0, k->c + v);
     }
     return moved;
 }

@@ -32,6 +32,7 @@ PRNN_FN void ring_begin(struct ring *ring, const struct prnn_launch *launch, con
     }
 }
 
+#if PRNN_RING_ROWS
 /* One row of a tile, 16 bytes a thread at a time; a thread keeps its channels and strides over the steps. Steps
  * from 'low' to 'high' are copied, the others become zeros. */
 PRNN_FN void ring_issue_pieces(const prnn_elem *g, prnn_i64 hop, prnn_i32 stage, int row, int is_whole,
@@ -74,6 +75,7 @@ PRNN_FN void ring_issue_elements(const struct prnn_launch *launch, const struct 
         PRNN_SST(s_ring, stage * PRNN_RING_STAGE + step / PRNN_CHUNK * PRNN_RING_PAD + i, v);
     }
 }
+#endif
 
 /* Start copying steps t0 .. t0 + PRNN_TILE_STEPS - 1 into a stage; tiles follow each other 'stride' steps apart.
  * Steps outside the sequence and channels past the last become zeros. One commit group, also where there is

@@ -1,6 +1,6 @@
 #include "strategy_grid.h"
 
-enum { THREADS_FEWEST = 64, THREADS_MOST = 1024, CLUSTER_MOST = 8, WIDTH_OF_CLUSTERS = 16384 };
+enum { WARPS_LEAST = 3, THREADS_FEWEST = 64, THREADS_MOST = 1024, WIDTH_OF_CLUSTERS = 16384 };
 
 struct grid {
     const struct model_problem *problem;
@@ -30,12 +30,17 @@ static void offer(const struct grid *grid, const struct strategy *s)
 
 static void offer_sequential(const struct grid *grid)
 {
+    const struct model_problem *p = grid->problem;
+    const double width = (double)p->batch * (double)p->channels;
+    /* Two channels a thread are for devices that stay full with half the threads: with fewer they were up to 50 %
+     * slower. */
+    const uint32_t vc_most = width >= 64.0 * WARPS_LEAST * p->device->multiprocessors ? 2 : 1;
     static const uint32_t chunks[] = {8, 16, 4, 32}, stages[] = {4, 6, 3, 2},
                           lanes[] = {32, 64, 128};
     for (size_t l = 0; l < 3; l++)
         for (size_t s = 0; s < 4; s++)
             for (size_t r = 0; r < 4; r++)
-                for (uint32_t vc = 1; vc <= 2; vc++)
+                for (uint32_t vc = 1; vc <= vc_most; vc++)
                     offer(grid, &(struct strategy){.tile_chunks = 1,
                                                    .chunk = chunks[s],
                                                    .lanes = lanes[l],
@@ -60,14 +65,15 @@ static void offer_parallel(const struct grid *grid)
     const uint32_t most = chunk_most(p);
     /* Sizes that leave little of a group of multiprocessors unused: see rounds_of_clusters(). */
     static const uint32_t clusters[] = {1, 2, 3, 4, 6, 7};
+    const uint32_t c_most = p->device->has_clusters ? 7 : 1, w_most = p->device->has_clusters ? 16 : 64;
     for (uint32_t w = 2; w <= 128; w *= 2)
         for (size_t at = 0; at < sizeof clusters / sizeof *clusters; at++) {
             const uint32_t c = clusters[at];
-            if (c > (p->device->has_clusters ? CLUSTER_MOST : 1))
+            if (c > c_most)
                 continue;
             const double fill = width * w * c / capacity;
-            /* A device that is nearly empty wants more chunks, where the sequence has them. */
-            const bool has_more = (int64_t)w * c * 16 <= p->seq_len && (w < 32 || c < 8);
+            /* A device that is nearly empty wants more chunks, where the sequence and the grid have them. */
+            const bool has_more = (int64_t)w * c * 16 <= p->seq_len && (w < w_most || c < c_most);
             if (fill > 4 || (fill < 0.06 && has_more) || (c > 1 && width > WIDTH_OF_CLUSTERS))
                 continue;
             for (uint32_t s = p->options.kernel == ASSEMBLE_BACKWARD ? 2 : 4; s <= most; s *= 2)

@@ -32,6 +32,30 @@ static void rename_all(struct cell_tree *tree, struct dice *dice)
         snprintf(tree->fn[f].name, TREE_NAME, "__device__%c", 'a' + f);
 }
 
+static bool body_reads(const struct cell_tree *tree, int root, int argument)
+{
+    const struct tree_node *node = &tree->node[root];
+    if (node->kind == TREE_ARGUMENT)
+        return node->index == argument;
+    for (int k = 0; k < 3; k++)
+        if (node->child[k] >= 0 && body_reads(tree, node->child[k], argument))
+            return true;
+    return false;
+}
+
+/* A call has the shape of its arguments; its body, written out, that of the arguments it reads. */
+static bool body_has_shape_of_call(const struct cell_tree *tree, const struct tree_node *call)
+{
+    if (call->rank == 0)
+        return true;
+    for (int k = 0; k < tree->fn[call->index].arguments; k++) {
+        const struct tree_node *argument = &tree->node[call->child[k]];
+        if (argument->rank == call->rank && body_reads(tree, tree->fn[call->index].root, k))
+            return true;
+    }
+    return false;
+}
+
 static bool inline_calls(struct cell_tree *tree)
 {
     /* Bodies call nothing, so one pass over the nodes of the lines is enough; the copies hold no
@@ -40,6 +64,8 @@ static bool inline_calls(struct cell_tree *tree)
         const struct tree_node node = tree->node[n];
         if (node.kind != TREE_CALL)
             continue;
+        if (!body_has_shape_of_call(tree, &node))
+            return false;
         const int body = tree_copy(tree, tree->fn[node.index].root, node.child);
         if (body < 0)
             return false;

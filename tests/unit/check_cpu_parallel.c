@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -22,28 +23,28 @@ enum { COUNT = 10000, THREADS = 4 };
 #endif
 
 struct tally {
-    int done[COUNT], at_work[THREADS], workers_seen;
-    bool is_wrong;
+    atomic_int done[COUNT], at_work[THREADS], workers_seen;
+    atomic_bool is_wrong;
 };
 
 static void tally_item(void *context, int64_t index, int worker)
 {
     struct tally *tally = context;
-    if (worker < 0 || worker >= THREADS || __atomic_fetch_add(&tally->at_work[worker], 1, __ATOMIC_SEQ_CST) != 0)
-        __atomic_store_n(&tally->is_wrong, true, __ATOMIC_SEQ_CST);
-    __atomic_fetch_add(&tally->done[index], 1, __ATOMIC_SEQ_CST);
+    if (worker < 0 || worker >= THREADS || atomic_fetch_add(&tally->at_work[worker], 1) != 0)
+        atomic_store(&tally->is_wrong, true);
+    atomic_fetch_add(&tally->done[index], 1);
     for (volatile int i = 0; i < 200; i++)
         ;
-    __atomic_fetch_or(&tally->workers_seen, 1 << worker, __ATOMIC_SEQ_CST);
-    __atomic_fetch_sub(&tally->at_work[worker], 1, __ATOMIC_SEQ_CST);
+    atomic_fetch_or(&tally->workers_seen, 1 << worker);
+    atomic_fetch_sub(&tally->at_work[worker], 1);
 }
 
 static bool is_complete(const struct tally *tally)
 {
     for (int i = 0; i < COUNT; i++)
-        if (__atomic_load_n(&tally->done[i], __ATOMIC_SEQ_CST) != 1)
+        if (atomic_load(&tally->done[i]) != 1)
             return false;
-    return !__atomic_load_n(&tally->is_wrong, __ATOMIC_SEQ_CST);
+    return !atomic_load(&tally->is_wrong);
 }
 
 static struct tally *tally_make(void)

@@ -367,7 +367,9 @@ PRNN_API prnn_status prnn_step(const prnn_plan *plan, const prnn_tensor *args, v
 /** How the last prnn_forward() that used 'workspace' came to its answer. */
 typedef struct prnn_certificate {
     size_t struct_size;
-    double mismatch;  /* largest |exit of a chunk - entry of the next|, relative; 0: exact */
+    double mismatch;  /* largest residual where chunks meet, relative to the states: |exit of a chunk
+                         - entry of the next|, or |step from an entry - state written after it|
+                         (docs/method.md); 0: exact */
     double tolerance; /* that the plan keeps it below */
     int64_t batch, step, channel; /* where the largest is; -1: nowhere */
     uint32_t max_corrections;     /* of one tile; 0: solved in order */
