@@ -265,9 +265,9 @@ PRNN_FN int entry_moved(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real
 #if PRNN_RECORDED
 /* After a recorded run of a whole tile: move all states of the chunk by the correction in first order, instead of
  * running it again. What the second order leaves is measured at the chunk's first step, where it is largest
- * unless tangents grow; against that the moves of all states are bounded. It is less than the move itself, which
- * counts where the rounding of the step is larger: in a state that is small beside what it is made of. Returns
- * whether it is too much. */
+ * unless tangents grow; against that the moves of all states are bounded. It is less than what moved, entry and
+ * states, which counts where the rounding of the step is larger: in a state that is small beside what it is made
+ * of. Returns whether it is too much. */
 PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_real (*e)[PRNN_N],
                             prnn_real (*d)[PRNN_MATRIX], prnn_real (*delta)[PRNN_N],
                             struct record *record, struct witness *pass)
@@ -297,7 +297,12 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             gap = larger_size(gap, residual(next[i], record->h[0][v][i]));
-        const prnn_real left = move < gap ? move : gap;
+        /* Where the cell is flat an entry may move far and the states not at all. */
+        prnn_real all = move;
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            all = larger_size(all, delta[v][i]);
+        const prnn_real left = all < gap ? all : gap;
         moved |= (!PRNN_AFFINE && !(move <= stop_move(d[v]) * scale)) ||
                  !(left <= tolerance * scale && real_is_finite(gap));
         witness_add(pass, left, scale, k->t0, k->c + v);

@@ -219,6 +219,31 @@ START_TEST(certificate_and_corrections_are_those_of_what_is_there)
 }
 END_TEST
 
+/* From a wrong entry a step may lie where the cell is flat: its tangent is 0, so that a large change of the
+ * entry moves no recorded state, in first order. */
+START_TEST(flat_cell_is_not_taken_for_a_solved_one)
+{
+    static const char *const flat[] = {
+        "cell rectified { state h; input u; param w; h' = relu(u + (1 + 0.1*w)*h); }",
+        "cell saturated { state h; input u; param w; h' = tanh(u + (8 + w)*h); }"};
+    const struct assemble_options options =
+        options_of(_i / 2 ? 5 : 1, _i % 4 > 1 ? ASSEMBLE_F32 : ASSEMBLE_BF16, ASSEMBLE_ACCURATE, false);
+    struct kernel_plan plan;
+    double ratio = 0;
+    kernel_plan_load(&plan, flat[_i % 2], &options, NULL);
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        const struct kernel_shape shape = {.batch = 2,
+                                           .steps = 128,
+                                           .channels = 40,
+                                           .is_aligned = true,
+                                           .tolerance = _i % 4 > 1 ? 1e-6 : 0x1p-11,
+                                           .seed = seed};
+        run_and_check(&plan, &shape, SHIM_FORWARD, &ratio);
+    }
+    kernel_plan_free(&plan);
+}
+END_TEST
+
 START_TEST(strict_mode_has_the_same_bits_at_every_optimisation_level)
 {
     static const char *const levels[][2] = {{"-O0", NULL}, {"-O2", NULL}};
@@ -252,6 +277,7 @@ int main(void)
     tcase_add_loop_test(tcase, chaotic_cell_ends_with_the_bits_of_the_sequential_run, 0, 2);
     tcase_add_loop_test(tcase, nan_in_one_sequence_and_channel_reaches_no_other, 0, 2);
     tcase_add_loop_test(tcase, certificate_and_corrections_are_those_of_what_is_there, 0, 2);
+    tcase_add_loop_test(tcase, flat_cell_is_not_taken_for_a_solved_one, 0, 4);
     tcase_add_test(tcase, strict_mode_has_the_same_bits_at_every_optimisation_level);
     Suite *suite = suite_create("forward");
     suite_add_tcase(suite, tcase);

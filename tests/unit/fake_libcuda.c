@@ -23,21 +23,23 @@ static struct {
 } functions[64];
 static int function_count;
 
-/* Handles and memory that are alive. */
-static uintptr_t alive[256];
+/* Handles and memory that are alive; a device whose context is lost leaves some. */
+enum { ALIVE_MAX = 8192 };
+static uintptr_t alive[ALIVE_MAX];
 
 static void alive_add(uintptr_t what)
 {
-    for (int i = 0; i < 256; i++)
+    for (int i = 0; i < ALIVE_MAX; i++)
         if (!alive[i]) {
             alive[i] = what;
             return;
         }
+    abort(); /* more than the table holds would be taken for misuse later */
 }
 
 static int alive_take(uintptr_t what)
 {
-    for (int i = 0; what && i < 256; i++)
+    for (int i = 0; what && i < ALIVE_MAX; i++)
         if (alive[i] == what) {
             alive[i] = 0;
             return 1;
@@ -441,14 +443,17 @@ cuda_result cuEventCreate(cuda_event *out, unsigned flags)
     (void)flags;
     CALL("cuEventCreate");
     *out = (cuda_event)calloc(1, sizeof(double));
+    alive_add((uintptr_t)*out);
     fake.allocations++;
     return 0;
 }
 
 cuda_result cuEventDestroy_v2(cuda_event event)
 {
-    free(event);
-    fake.allocations--;
+    if (alive_take((uintptr_t)event)) {
+        free(event);
+        fake.allocations--;
+    }
     CALL("cuEventDestroy");
     return 0;
 }
