@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct {
     const char *name, *cell;
@@ -88,6 +89,26 @@ START_TEST(states_and_outputs_are_the_interpreters_for_every_strategy)
         run_and_check(&plan, &shape, (enum shim_order)(k % 3), &ratio);
     }
     printf("%s, %s: ratio %.3g of 30\n", cells[cell].name, kernel_strategies[strategy].name, ratio);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+/* Chunks of a warp are padded apart, and a tile takes several rounds of copies, which begin in
+ * another chunk each. */
+START_TEST(rows_of_long_chunks_arrive_in_their_places)
+{
+    struct assemble_options options = options_of(1, ASSEMBLE_F32, ASSEMBLE_ACCURATE, false);
+    struct kernel_plan plan;
+    double ratio = 0;
+    options.strategy.chunk = _i ? 12 : 8;
+    kernel_plan_load(&plan, kernel_cell_gru, &options, NULL);
+    ck_assert(!strstr(plan.text.assembled.text, "#define PRNN_RING_PAD 0\n"));
+    const struct kernel_shape shape = {.batch = 2,
+                                       .steps = 3 * 4 * (int64_t)options.strategy.chunk + 7,
+                                       .channels = 40,
+                                       .is_aligned = true,
+                                       .tolerance = 1e-6};
+    run_and_check(&plan, &shape, SHIM_REVERSE, &ratio);
     kernel_plan_free(&plan);
 }
 END_TEST
@@ -271,6 +292,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, states_and_outputs_are_the_interpreters_for_every_strategy, 0,
                         CELLS * KERNEL_STRATEGIES);
+    tcase_add_loop_test(tcase, rows_of_long_chunks_arrive_in_their_places, 0, 2);
     tcase_add_loop_test(tcase, every_storage_type_keeps_its_precision, 0, 3);
     tcase_add_loop_test(tcase, tolerance_zero_has_the_bits_of_the_sequential_run, 0,
                         2 * (KERNEL_STRATEGIES - 1));

@@ -24,20 +24,20 @@ import mutation
 
 ROOT = Path(__file__).resolve().parents[2]
 SCAN, DECODE = "check_scan_given", "check_decode"
-FORWARD, BACKWARD = "check_forward", "check_backward"
+FORWARD, BACKWARD, NEWTON = "check_forward", "check_backward", "check_newton"
 STRUCTURE = ["check_pattern", "check_components", "check_depend", "check_structure"]
 # What is mutated, and the tests that are asked, the quick ones first.
 TARGETS = {
-    "kernels-gen/affine.h": [SCAN, BACKWARD, FORWARD],
+    "kernels-gen/affine.h": [SCAN, BACKWARD, FORWARD, NEWTON],
     "kernels-gen/scan_given.h": [SCAN],
-    "kernels-gen/scan.h": [SCAN, BACKWARD, FORWARD],
+    "kernels-gen/scan.h": [SCAN, BACKWARD, FORWARD, NEWTON],
     "kernels-gen/place.h": [SCAN, DECODE, BACKWARD, FORWARD],
     "kernels-gen/decode.h": [DECODE],
     "kernels-gen/ring.h": [BACKWARD, FORWARD],
     "kernels-gen/rows_out.h": [BACKWARD, FORWARD],
-    "kernels-gen/chunk_run.h": [FORWARD],
+    "kernels-gen/chunk_run.h": [FORWARD, NEWTON],
     "kernels-gen/block_report.h": [FORWARD],
-    "kernels-gen/forward.h": [FORWARD],
+    "kernels-gen/forward.h": [FORWARD, NEWTON],
     "kernels-gen/backward.h": [BACKWARD],
     "kernels-gen/reduce_partials.h": [BACKWARD],
     "compiler/ir/ops.def": ["check_derivatives", "check_ir_eval", "check_fold"],
