@@ -27,8 +27,8 @@ void shooting_cell_create(struct shooting_cell *out, const struct ir *ir, struct
 struct shooting_options {
     int64_t tile_chunks; /* W, at least 1 */
     int64_t chunk;       /* S, at least 1 */
-    double tolerance;    /* of the mismatch, relative to max(1, |state|); 0: the bits of the
-                            sequential recurrence */
+    double tolerance;    /* of the mismatch, relative to the largest |state| of the chunk; 0: the
+                            bits of the sequential recurrence */
     bool in_float;       /* arithmetic in float, else double */
 
     /* For tests. Called with the tangent [states * states] of every chunk, to spoil it. */

@@ -10,6 +10,7 @@ struct NAMED(solver) {
     real *jacobian, *product;              /* of one step; D before it is multiplied */
     real *carry;                           /* exact state before the tile */
     real *entry, *guess, *exits, *tangent; /* of the chunks of a tile */
+    real *size;                            /* largest |state| of each chunk's last run */
     real *delta, *next_delta, *state, *next;
     double *spoiled, *observed;
 };
@@ -52,6 +53,15 @@ static void NAMED(compose)(struct NAMED(solver) * s, real *tangent)
         }
 }
 
+/* The larger of 'size' and the largest |state|. */
+static real NAMED(grow)(real size, const real *state, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if ((real)fabs((double)state[i]) > size)
+            size = (real)fabs((double)state[i]);
+    return size;
+}
+
 /* From its entry, a chunk's exit; with tangents also d exit / d entry. */
 static void NAMED(run_chunk)(struct NAMED(solver) * s, int64_t w, int64_t begin, int64_t end,
                              bool with_tangent)
@@ -59,12 +69,14 @@ static void NAMED(run_chunk)(struct NAMED(solver) * s, int64_t w, int64_t begin,
     const uint32_t n = s->n;
     real *const tangent = s->tangent + w * n * n;
     memcpy(s->state, s->entry + w * n, n * sizeof(real));
+    s->size[w] = 0;
     for (uint32_t i = 0; with_tangent && i < n * n; i++)
         tangent[i] = i % (n + 1) == 0;
     for (int64_t t = begin; t < end; t++) {
         if (with_tangent && NAMED(is_reset)(s, t))
             memset(tangent, 0, (size_t)n * n * sizeof(real));
         NAMED(one_step)(s, with_tangent ? s->cell->tangent : s->cell->step, t);
+        s->size[w] = NAMED(grow)(s->size[w], s->state, n);
         if (with_tangent)
             NAMED(compose)(s, tangent);
     }
@@ -87,27 +99,29 @@ static void NAMED(guess_entry)(struct NAMED(solver) * s, real *entry, int64_t t)
             entry[i] = s->next[i];
 }
 
-static double NAMED(relative)(real found, real wanted)
+static double NAMED(relative)(real found, real wanted, real size)
 {
-    const double size = fabs((double)wanted) > 1 ? fabs((double)wanted) : 1;
-    const double gap = fabs((double)found - (double)wanted) / size;
+    const double gap = fabs((double)found - (double)wanted) / (double)size;
     const bool is_same = found == wanted || (found != found && wanted != wanted);
-    return is_same ? 0 : gap == gap ? gap : INFINITY;
+    return is_same ? 0 : gap == gap && isfinite(size) ? gap : INFINITY;
 }
 
-/* Largest |exit - next entry|, and the chunk whose exit it is. */
+/* Largest |exit - next entry|, relative to the largest state of the chunk and that entry, and the
+ * chunk whose exit it is. */
 static double NAMED(mismatch)(const struct NAMED(solver) * s, int64_t chunks, int64_t *where)
 {
     double worst = 0;
-    for (int64_t w = 0; w + 1 < chunks; w++)
+    for (int64_t w = 0; w + 1 < chunks; w++) {
+        const real *const next = s->entry + (w + 1) * s->n;
+        const real size = NAMED(grow)(s->size[w], next, s->n);
         for (uint32_t i = 0; i < s->n; i++) {
-            const double gap =
-                NAMED(relative)(s->exits[w * s->n + i], s->entry[(w + 1) * s->n + i]);
+            const double gap = NAMED(relative)(s->exits[w * s->n + i], next[i], size);
             if (gap > worst) {
                 worst = gap;
                 *where = w;
             }
         }
+    }
     return worst;
 }
 
@@ -193,7 +207,7 @@ static void NAMED(solve_tile)(struct NAMED(solver) * s, int64_t tile, int64_t t0
     while (chunks > 1 && corrections < chunks) {
         for (int64_t w = 0; w < chunks; w++)
             NAMED(run_chunk)
-            (s, w, t0 + w * size, t0 + w * size + size < t1 ? t0 + w * size + size : t1, true);
+        (s, w, t0 + w * size, t0 + w * size + size < t1 ? t0 + w * size + size : t1, true);
         if (NAMED(mismatch)(s, chunks, &where) <= limit)
             break;
         NAMED(correct)(s, tile, chunks);
@@ -203,7 +217,7 @@ static void NAMED(solve_tile)(struct NAMED(solver) * s, int64_t tile, int64_t t0
     for (int64_t round = 0; chunks > 1 && s->options->tolerance <= 0 && round <= chunks; round++) {
         for (int64_t w = 0; w < chunks; w++)
             NAMED(run_chunk)
-            (s, w, t0 + w * size, t0 + w * size + size < t1 ? t0 + w * size + size : t1, false);
+        (s, w, t0 + w * size, t0 + w * size + size < t1 ? t0 + w * size + size : t1, false);
         if (NAMED(mismatch)(s, chunks, &where) <= 0)
             break;
         memcpy(s->entry + s->n, s->exits, (size_t)(chunks - 1) * s->n * sizeof(real));
@@ -212,8 +226,10 @@ static void NAMED(solve_tile)(struct NAMED(solver) * s, int64_t tile, int64_t t0
     /* The final run writes the states. */
     for (int64_t w = 0; w < chunks; w++) {
         memcpy(s->state, s->entry + w * s->n, s->n * sizeof(real));
+        s->size[w] = 0;
         for (int64_t t = t0 + w * size; t < t1 && t < t0 + (w + 1) * size; t++) {
             NAMED(one_step)(s, s->cell->step, t);
+            s->size[w] = NAMED(grow)(s->size[w], s->state, s->n);
             for (uint32_t i = 0; i < s->n; i++) {
                 s->problem->h[t * s->n + i] = (double)s->state[i];
                 s->report->nonfinite = s->report->nonfinite || !isfinite(s->state[i]);
@@ -248,12 +264,13 @@ static bool NAMED(solve)(const struct shooting_cell *cell, const struct shooting
                               .report = report,
                               .n = ir->states,
                               .inputs = ir->inputs};
-    real **const place[] = {&s.initial, &s.p,     &s.x,     &s.scratch,    &s.jacobian,
-                            &s.product, &s.carry, &s.entry, &s.guess,      &s.exits,
-                            &s.tangent, &s.delta, &s.state, &s.next_delta, &s.next};
+    real **const place[] = {&s.initial,  &s.p,          &s.x,       &s.scratch,
+                            &s.jacobian, &s.product,    &s.carry,   &s.entry,
+                            &s.guess,    &s.exits,      &s.tangent, &s.delta,
+                            &s.state,    &s.next_delta, &s.next,    &s.size};
     const size_t count[] = {n, ir->params, ir->inputs, scratch,    n * n,          n * n,
                             n, chunks * n, chunks * n, chunks * n, chunks * n * n, n,
-                            n, n,          n};
+                            n, n,          n,          chunks};
     size_t total = 1;
     for (size_t i = 0; i < sizeof count / sizeof *count; i++)
         total += count[i];
@@ -281,7 +298,7 @@ static bool NAMED(solve)(const struct shooting_cell *cell, const struct shooting
     const int64_t tile = options->tile_chunks * options->chunk;
     for (int64_t t = 0; t < problem->seq_len; t += tile)
         NAMED(solve_tile)
-        (&s, t / tile, t, t + tile < problem->seq_len ? t + tile : problem->seq_len);
+    (&s, t / tile, t, t + tile < problem->seq_len ? t + tile : problem->seq_len);
     free(memory);
     free(s.spoiled);
     return true;

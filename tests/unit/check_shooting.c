@@ -252,6 +252,35 @@ START_TEST(an_affine_cell_needs_one_correction)
 }
 END_TEST
 
+static void spoil_by_a_tenth(void *context, int64_t tile, int64_t chunk, double *tangent)
+{
+    (void)context, (void)tile, (void)chunk;
+    for (int i = 0; i < 4; i++)
+        tangent[i] *= 0.9;
+}
+
+/* A linear cell whose states are 2^-20 of others takes the same corrections, to the same mismatch.
+ */
+START_TEST(the_mismatch_is_relative_to_the_state)
+{
+    const struct shooting_options options = {
+        .tile_chunks = 8, .chunk = 2, .tolerance = 1e-4, .spoil = spoil_by_a_tenth};
+    struct shooting_report report[2];
+    draw(0.5);
+    for (int k = 0; k < 2; k++) {
+        const double scale = k ? 0x1p-20 : 1, h0[2] = {0, scale};
+        for (int t = 0; t < 64; t++)
+            x[2 * t + 1] *= scale;
+        const struct shooting_problem problem = {
+            .seq_len = 64, .x = x, .p = p, .h0 = h0, .h = found};
+        ck_assert(shooting_solve(&ready[2], &options, &problem, &report[k]));
+    }
+    ck_assert_uint_ge(report[0].max_corrections, 3);
+    ck_assert_uint_eq(report[1].sum_corrections, report[0].sum_corrections);
+    ck_assert(report[1].mismatch > 0 && report[1].mismatch == report[0].mismatch);
+}
+END_TEST
+
 START_TEST(a_declared_guess_is_the_first_entry)
 {
     static struct watch watch;
@@ -291,6 +320,7 @@ int main(void)
     tcase_add_loop_test(tests, each_correction_makes_one_more_entry_exact, 0, 2 * CELLS);
     tcase_add_loop_test(tests, newton_converges_with_its_order, 0, 2);
     tcase_add_test(tests, an_affine_cell_needs_one_correction);
+    tcase_add_test(tests, the_mismatch_is_relative_to_the_state);
     tcase_add_test(tests, a_declared_guess_is_the_first_entry);
     tcase_add_test(tests, what_is_not_finite_is_so_from_its_step_on);
     suite_add_tcase(suite, tests);
