@@ -188,10 +188,40 @@ PRNN_FN void chunk_final(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_rea
 }
 
 #if PRNN_RECORDED
-/* States and tangents after every step of a whole chunk, under constant indices and so in registers. */
+/* States and tangents after every step of a whole chunk, under constant indices and so in registers. The tangents as
+ * halves, two in a word, where they would take too many: they are to give a move of at most 1e-3 of the state, of
+ * which 2^-11 is four roundings of it in single precision, and mostly a small part of that. */
 struct record {
-    prnn_real h[PRNN_CHUNK][PRNN_VC][PRNN_N], d[PRNN_CHUNK][PRNN_VC][PRNN_MATRIX];
+    prnn_real h[PRNN_CHUNK][PRNN_VC][PRNN_N];
+#if PRNN_RECORD_HALVES
+    prnn_u32 d[PRNN_VC][(PRNN_CHUNK * PRNN_MATRIX + 1) / 2];
+#else
+    prnn_real d[PRNN_VC][PRNN_CHUNK * PRNN_MATRIX];
+#endif
 };
+
+/* Keep tangents in order of their place: the first of a pair waits as it is for the second. */
+PRNN_FN void record_put(struct record *record, int v, int place, prnn_real d)
+{
+#if PRNN_RECORD_HALVES
+    prnn_u32 *word = &record->d[v][place / 2];
+    *word = place % 2 ? prnn_f32_to_halves(PRNN_F32(*word), d) : PRNN_BITS32(d);
+#else
+    record->d[v][place] = d;
+#endif
+}
+
+PRNN_FN prnn_real record_get(const struct record *record, int v, int place)
+{
+#if PRNN_RECORD_HALVES
+    const prnn_u32 word = record->d[v][place / 2];
+    if (place % 2 == 0 && place + 1 == PRNN_CHUNK * PRNN_MATRIX)
+        return PRNN_F32(word);
+    return prnn_f16_to_f32((unsigned short)(place % 2 ? word >> 16 : word & 0xffffu));
+#else
+    return record->d[v][place];
+#endif
+}
 
 /* chunk_tangent() that remembers. */
 PRNN_FN void chunk_record(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real (*d)[PRNN_MATRIX],
@@ -210,15 +240,14 @@ PRNN_FN void chunk_record(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_re
                 record->h[s][v][i] = h[v][i];
             PRNN_UNROLL
             for (int ij = 0; ij < PRNN_MATRIX; ij++)
-                record->d[s][v][ij] = d[v][ij];
+                record_put(record, v, s * PRNN_MATRIX + ij, d[v][ij]);
         }
     }
 }
 
-/* The largest change of a state of the chunk that 'delta', a change of its entry, makes in first order; scale: the
- * largest state. With 'finite_only', states that are not finite anyway are passed over. */
-PRNN_FN prnn_real record_move(const struct record *record, int v, const prnn_real *delta, int finite_only,
-                              prnn_real *scale)
+/* Add what 'delta', a change of the entry, does in first order. Returns the largest change, NaN where one is not
+ * known; scale: the largest state before. */
+PRNN_FN prnn_real record_correct(struct record *record, int v, const prnn_real *delta, prnn_real *scale)
 {
     prnn_real move = 0;
     *scale = 0;
@@ -226,27 +255,17 @@ PRNN_FN prnn_real record_move(const struct record *record, int v, const prnn_rea
     for (prnn_i32 s = 0; s < PRNN_CHUNK; s++) {
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++) {
-            const prnn_real h = record->h[s][v][i];
             prnn_real step = 0;
             PRNN_UNROLL
             for (int j = 0; j < PRNN_N; j++)
                 if (affine_closed(i, j))
-                    step = PRNN_FMA(record->d[s][v][i * PRNN_N + j], delta[j], step);
-            if (finite_only && !real_is_finite(h))
-                continue;
-            *scale = real_larger(*scale, real_abs(h));
+                    step = PRNN_FMA(record_get(record, v, s * PRNN_MATRIX + i * PRNN_N + j), delta[j], step);
+            *scale = real_larger(*scale, real_abs(record->h[s][v][i]));
             move = real_larger_or_nan(move, real_abs(step));
+            record->h[s][v][i] += step;
         }
     }
     return move;
-}
-
-/* Add what 'delta' does in first order. */
-PRNN_FN void record_correct(struct record *record, int v, const prnn_real *delta)
-{
-    PRNN_UNROLL
-    for (prnn_i32 s = 0; s < PRNN_CHUNK; s++)
-        affine_apply_matrix(record->h[s][v], record->d[s][v], 0, delta, record->h[s][v]);
 }
 
 PRNN_FN void record_store(const struct chunk *k, struct record *record)

@@ -286,10 +286,7 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
         /* An exact entry: its states are what a run in order gives, and a tangent may have overflowed. */
         if (is_still || !chunk_is_real(k, v))
             continue;
-        prnn_real move = record_move(record, v, delta[v], 0, &scale);
-        if (!real_is_finite(move) || !real_is_finite(scale))
-            move = record_move(record, v, delta[v], 1, &scale);
-        record_correct(record, v, delta[v]);
+        const prnn_real move = record_correct(record, v, delta[v], &scale);
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             entry[i] = is_reset ? k->h0[v][i] : e[v][i] + delta[v][i];
@@ -304,7 +301,7 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
             all = larger_size(all, delta[v][i]);
         const prnn_real left = all < gap ? all : gap;
         moved |= (!PRNN_AFFINE && !(move <= stop_move(d[v]) * scale)) ||
-                 !(left <= tolerance * scale && real_is_finite(gap));
+                 !(left <= tolerance * scale && real_is_finite(gap) && real_is_finite(scale));
         witness_add(pass, left, scale, k->t0, k->c + v);
     }
     return moved;

@@ -138,9 +138,11 @@ PRNN_FN float prnn_rsqrt_approx(float x) { float y; asm("rsqrt.approx.ftz.f32 %0
 PRNN_FN unsigned short prnn_cvt_f32_to_bf16(float x) { unsigned short y; asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y) : "f"(x)); return y; }
 PRNN_FN unsigned short prnn_cvt_f32_to_f16(float x) { unsigned short y; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y) : "f"(x)); return y; }
 PRNN_FN float prnn_cvt_f16_to_f32(unsigned short x) { float y; asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x)); return y; }
+PRNN_FN prnn_u32 prnn_cvt_f32_to_halves(float low, float high) { prnn_u32 y; asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low)); return y; }
 #define PRNN_F32_TO_BF16(x) prnn_cvt_f32_to_bf16(x)
 #define PRNN_F32_TO_F16(x) prnn_cvt_f32_to_f16(x)
 #define PRNN_F16_TO_F32(x) prnn_cvt_f16_to_f32(x)
+#define PRNN_F32_TO_HALVES(low, high) prnn_cvt_f32_to_halves(low, high)
 
 #ifdef PRNN_REAL_F64
 typedef double prnn_real;

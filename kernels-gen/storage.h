@@ -1,7 +1,8 @@
 /* 16-bit floats, kept as integers, to and from float.
  *
  * Requires  a prelude (PRNN_FN, PRNN_F32, PRNN_BITS32; where the hardware converts, PRNN_F32_TO_BF16 and its like)
- * Provides  prnn_bf16_to_f32() prnn_f32_to_bf16() prnn_f16_to_f32() prnn_f32_to_f16()
+ * Provides  prnn_bf16_to_f32() prnn_f32_to_bf16() prnn_f16_to_f32() prnn_f32_to_f16(); prnn_f32_to_halves(),
+ *           two f16 in a word
  *
  * Rounds to nearest, ties to even; subnormals, infinities and the sign of zero are kept; a NaN
  * becomes or stays a quiet NaN. Without branches, so that a loop over channels vectorises. */
@@ -57,5 +58,14 @@ PRNN_FN unsigned short prnn_f32_to_f16(float f)
     const prnn_u32 nan_bits = 0x7e00u | ((magnitude >> 13) & 0x03ffu);
     const prnn_u32 large = magnitude > 0x7f800000u ? nan_bits : 0x7c00u;
     return (unsigned short)((magnitude < 0x477ff000u ? finite : large) | sign);
+#endif
+}
+
+PRNN_FN prnn_u32 prnn_f32_to_halves(float low, float high)
+{
+#ifdef PRNN_F32_TO_HALVES
+    return PRNN_F32_TO_HALVES(low, high);
+#else
+    return prnn_f32_to_f16(low) | (prnn_u32)prnn_f32_to_f16(high) << 16;
 #endif
 }

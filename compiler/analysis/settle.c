@@ -22,7 +22,6 @@ static const int chunk_steps[SETTLE_CHUNKS] = {4, 8, 16, 32, 64},
  * differ from the next entry (a few roundings, the default of plans). */
 static const float tolerance = 8 * 1.1920929e-07f, marginal_gain = 0.5f, stop_recorded = 1e-3f,
                    stop_run_again = 3e-3f, stop_marginal = 1e-4f;
-enum { RECORD_MAX = 96 }; /* as assemble.c: reals kept, so that no final run is needed */
 
 /* ---- Random leaves: splitmix64, Box and Muller, the same on every run ---- */
 
@@ -360,10 +359,6 @@ void settle_find(struct settle *out, const struct ir *ir, const struct structure
     bool has_outputs = false;
     for (uint32_t k = 0; k < ir->outputs; k++)
         has_outputs = has_outputs || !is_state(ir, ir_find_out(ir, IR_OUT_OUTPUT, k, 0));
-    int reals = (int)n;
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t j = 0; j < n; j++)
-            reals += (int)(structure->closed[i] >> j & 1);
     s.jac = floats(arena, n * n);
     s.product = floats(arena, n * n);
     s.next = floats(arena, n);
@@ -372,7 +367,8 @@ void settle_find(struct settle *out, const struct ir *ir, const struct structure
         for (int b = 0; b < SETTLE_TILES; b++) {
             s.chunk = chunk_steps[a];
             s.chunks = tile_chunks[b];
-            s.is_recorded = !has_outputs && reals * s.chunk <= RECORD_MAX;
+            s.is_recorded = !has_outputs &&
+                            structure_record_words(structure, (uint32_t)s.chunk, !s.is_affine) > 0;
             if (s.chunk * s.chunks <= STEPS_MAX) {
                 s.channels = s.chunk * s.chunks > LONG ? CHANNELS_OF_LONG : CHANNELS;
                 solve_tile(&s, &out->corrections[a][b], &out->finals[a][b]);

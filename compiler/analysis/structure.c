@@ -107,3 +107,16 @@ uint32_t structure_largest_component(const struct ir *ir, uint32_t *member, stru
     }
     return largest;
 }
+
+uint32_t structure_record_words(const struct structure *structure, uint32_t steps, bool in_halves)
+{
+    enum { MOST = 96 };
+    uint64_t tangents = 0;
+    for (uint32_t i = 0; i < structure->states; i++)
+        for (uint32_t j = 0; j < structure->states; j++)
+            tangents += structure->closed[i] >> j & 1;
+    tangents *= steps;
+    const uint64_t words =
+        (uint64_t)structure->states * steps + (in_halves ? (tangents + 1) / 2 : tangents);
+    return words > MOST || (in_halves && structure->is_affine) ? 0 : (uint32_t)words;
+}

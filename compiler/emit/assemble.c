@@ -21,7 +21,7 @@ static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][KERNEL_FILES] = {
 };
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
-    [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",   [ASSEMBLE_COMPARE] = "compare",
+    [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",       [ASSEMBLE_COMPARE] = "compare",
 };
 
 enum { REPORT_ALIGN = 16, SHARED_MAX = 227 * 1024, THREADS_MAX = 1024 };
@@ -76,12 +76,14 @@ struct layout {
 };
 
 /* Chunks of one warp would begin in the same banks: move each by a row. */
-static uint64_t ring_pad(const struct strategy *s, uint64_t rows, uint64_t row_bytes, uint64_t element)
+static uint64_t ring_pad(const struct strategy *s, uint64_t rows, uint64_t row_bytes,
+                         uint64_t element)
 {
     enum { BANKS_BYTES = 128 };
     if (!row_bytes || row_bytes >= BANKS_BYTES || s->tile_chunks == 1)
         return 0;
-    return (BANKS_BYTES + row_bytes - s->chunk * rows * row_bytes % BANKS_BYTES) % BANKS_BYTES / element;
+    return (BANKS_BYTES + row_bytes - s->chunk * rows * row_bytes % BANKS_BYTES) % BANKS_BYTES /
+           element;
 }
 
 static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
@@ -90,10 +92,11 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4, element = element_bytes(o->storage);
     const uint64_t channels = (uint64_t)s->lanes * s->vc, w = s->tile_chunks;
     const bool is_forward = o->kernel == ASSEMBLE_FORWARD;
-    const uint64_t rows = n->inputs - n->shared_inputs +
-                          (is_forward ? 0 : n->states + n->gradients + n->outputs);
+    const uint64_t rows =
+        n->inputs - n->shared_inputs + (is_forward ? 0 : n->states + n->gradients + n->outputs);
     const uint64_t vector = n->states * channels * real, map = vector + n->states * vector;
-    const uint64_t group = s->lanes && s->lanes < 32 ? 32 / s->lanes : 1; /* chunks of a warp, as in scan.h */
+    const uint64_t group =
+        s->lanes && s->lanes < 32 ? 32 / s->lanes : 1; /* chunks of a warp, as in scan.h */
     const bool is_scanned = w * s->cluster > 1;
     struct layout at = {0};
     if (o->kernel == ASSEMBLE_DECODE)
@@ -118,47 +121,61 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     return at;
 }
 
-/* Reals that the forward kernel keeps in registers to correct its states instead of running a chunk again (see
- * chunk_run.h); 0 where it may not, or where they are too many. */
-static uint32_t recorded_reals(const struct counts *n, const struct assemble_options *o,
-                               const struct structure *structure)
-{
-    enum { RECORD_MAX = 96 };
-    const struct strategy *s = &o->strategy;
-    uint32_t reals = n->states;
-    if (o->kernel != ASSEMBLE_FORWARD || !structure || n->outputs || o->storage == ASSEMBLE_F64 ||
-        s->tile_chunks * s->cluster == 1)
-        return 0;
-    for (uint32_t i = 0; i < n->states; i++)
-        reals += bit_count(structure->closed[i]);
-    reals *= s->chunk * s->vc;
-    return reals <= RECORD_MAX ? reals : 0;
-}
-
-/* Registers that a thread wants, from what ptxas gave it unbounded: a little less spills. */
-static uint64_t registers_of(const struct counts *n, const struct assemble_options *o, uint32_t recorded,
-                             uint32_t saved)
-{
-    const struct strategy *s = &o->strategy;
-    const uint64_t states = n->states;
-    uint64_t wanted = 48 + 16 * states * s->vc;
-    if (o->kernel == ASSEMBLE_DECODE || o->kernel == ASSEMBLE_COMPARE || o->kernel == ASSEMBLE_SCAN)
-        return 64;
-    if (o->kernel == ASSEMBLE_BACKWARD && s->tile_chunks > 1)
-        wanted += (uint64_t)saved * s->chunk * s->vc;
-    else if (s->tile_chunks * s->cluster > 1)
-        wanted += recorded ? 5 * recorded / 2 - 16 : 4 * states * states * s->vc;
-    wanted *= o->storage == ASSEMBLE_F64 ? 2 : 1;
-    return wanted > 240 ? 240 : wanted;
-}
-
-/* Thread blocks of a multiprocessor of 64 Ki registers, as many as shared memory and registers let in. */
+/* Thread blocks of a multiprocessor of 64 Ki registers, as many as shared memory and registers let
+ * in. */
 static uint64_t blocks_of(uint32_t threads, uint64_t registers, uint64_t shared_bytes)
 {
     const uint64_t by_memory = SHARED_MAX / (shared_bytes + 1024);
     const uint64_t by_registers = 65536 / (registers * threads);
     const uint64_t blocks = by_memory < by_registers ? by_memory : by_registers;
     return blocks < 1 ? 1 : blocks > 16 ? 16 : blocks;
+}
+
+/* About the fewest that ptxas needs without spills. */
+static uint32_t registers_of(const struct counts *n, const struct assemble_options *o,
+                             uint32_t recorded, uint32_t saved)
+{
+    const struct strategy *s = &o->strategy;
+    const uint64_t states = n->states, vc = s->vc;
+    uint64_t wanted = 48 + 16 * states * vc;
+    if (o->kernel == ASSEMBLE_DECODE || o->kernel == ASSEMBLE_COMPARE || o->kernel == ASSEMBLE_SCAN)
+        return 64;
+    if (o->kernel == ASSEMBLE_BACKWARD && s->tile_chunks > 1)
+        wanted += saved * s->chunk * vc;
+    else if (recorded)
+        wanted = 48 + (12 * states + 2 * states * states) * vc + recorded;
+    else if (s->tile_chunks * s->cluster > 1)
+        wanted += 4 * states * states * vc;
+    wanted *= o->storage == ASSEMBLE_F64 ? 2 : 1;
+    return wanted > 240 ? 240 : (uint32_t)wanted;
+}
+
+static struct assemble_record record_of(const struct counts *n, const struct assemble_options *o,
+                                        const struct structure *structure, uint64_t shared_bytes)
+{
+    const struct strategy *s = &o->strategy;
+    const uint32_t threads = s->lanes * s->tile_chunks;
+    struct assemble_record record = {.registers = registers_of(n, o, 0, 0)};
+    if (o->kernel != ASSEMBLE_FORWARD || !structure || n->outputs || o->storage == ASSEMBLE_F64 ||
+        s->tile_chunks * s->cluster == 1)
+        return record;
+    const uint32_t words = structure_record_words(structure, s->chunk * s->vc, false);
+    const uint32_t halves = structure_record_words(structure, s->chunk * s->vc, true);
+    const uint32_t with_words = registers_of(n, o, words, 0),
+                   with_halves = registers_of(n, o, halves, 0);
+    record.in_halves = halves > 0 && (!words || blocks_of(threads, with_words, shared_bytes) <
+                                                    blocks_of(threads, with_halves, shared_bytes));
+    record.words = record.in_halves ? halves : words;
+    if (record.words)
+        record.registers = record.in_halves ? with_halves : with_words;
+    return record;
+}
+
+struct assemble_record assemble_record(const struct ir *ir, const struct structure *structure,
+                                       const struct assemble_options *options)
+{
+    const struct counts n = counts_of(ir, options);
+    return record_of(&n, options, structure, layout_of(&n, options).bytes);
 }
 
 uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options)
@@ -174,7 +191,8 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
     if (o->kernel == ASSEMBLE_CPU || o->kernel == ASSEMBLE_DECODE)
         return NULL;
     if (!s->lanes || !s->tile_chunks || !s->chunk || !s->cluster || s->vc < 1 || s->vc > 2)
-        return "a strategy needs lanes, chunks, steps and a cluster of at least 1, and 1 or 2 channels a thread";
+        return "a strategy needs lanes, chunks, steps and a cluster of at least 1, and 1 or 2 "
+               "channels a thread";
     if (s->lanes & (s->lanes - 1))
         return "lanes must be a power of two";
     if (s->lanes * s->tile_chunks > THREADS_MAX || s->lanes * s->tile_chunks % 32)
@@ -241,10 +259,11 @@ static void add_ring_rows(struct textbuf *out, const struct counts *n,
         return;
     }
     /* The state before a step is the row of the step before. */
-    textbuf_printf(out,
-                   "PRNN_CONST_FN int ring_shift(int row)\n{\n    return row >= %u && row < %u ? -1 "
-                   ": 0;\n}\n\n",
-                   inputs, inputs + n->states);
+    textbuf_printf(
+        out,
+        "PRNN_CONST_FN int ring_shift(int row)\n{\n    return row >= %u && row < %u ? -1 "
+        ": 0;\n}\n\n",
+        inputs, inputs + n->states);
     textbuf_add(out, "PRNN_CONST_FN int ring_gradient_row(int i)\n{\n    return ");
     row = inputs + n->states;
     for (uint32_t i = 0; i < n->states; i++)
@@ -310,9 +329,10 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     textbuf_init(&text, arena);
     if (is_f64)
         textbuf_add(&text, "#define PRNN_REAL_F64\n");
-    define(&text, o->mode == ASSEMBLE_STRICT  ? "MATH_STRICT"
-                  : o->mode == ASSEMBLE_FAST ? "MATH_FAST"
-                                             : "MATH_ACCURATE",
+    define(&text,
+           o->mode == ASSEMBLE_STRICT ? "MATH_STRICT"
+           : o->mode == ASSEMBLE_FAST ? "MATH_FAST"
+                                      : "MATH_ACCURATE",
            1);
     static const uint32_t storage_code[] = {32, 64, 16, 116};
     define(&text, "STORAGE", storage_code[o->storage]);
@@ -331,14 +351,14 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "CLUSTER", 1);
         define(&text, "CPU_BACKWARD", 1);
     } else {
-        const uint32_t threads =
-            o->kernel == ASSEMBLE_DECODE ? 128 : s->lanes * s->tile_chunks;
+        const uint32_t threads = o->kernel == ASSEMBLE_DECODE ? 128 : s->lanes * s->tile_chunks;
         const uint32_t rows = n.inputs - n.shared_inputs;
         out->threads = threads;
         define(&text, "THREADS", threads);
-        const uint32_t recorded = recorded_reals(&n, o, structure);
-        define(&text, "MIN_BLOCKS",
-               blocks_of(threads, registers_of(&n, o, recorded, saved), at.bytes));
+        const struct assemble_record record = record_of(&n, o, structure, at.bytes);
+        const bool is_forward = o->kernel == ASSEMBLE_FORWARD;
+        const uint32_t registers = is_forward ? record.registers : registers_of(&n, o, 0, saved);
+        define(&text, "MIN_BLOCKS", blocks_of(threads, registers, at.bytes));
         define(&text, "LANES", s->lanes);
         define(&text, "VC", s->vc);
         define(&text, "TILE_CHUNKS", s->tile_chunks);
@@ -356,7 +376,8 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);
         define(&text, "SCAN_JACOBIANS", n.jacobian);
-        define(&text, "RECORDED", recorded > 0);
+        define(&text, "RECORDED", record.words > 0);
+        define(&text, "RECORD_HALVES", record.in_halves);
         define(&text, "TRANSPOSED", o->kernel == ASSEMBLE_BACKWARD);
         define(&text, "RING_PAD", at.ring_pad);
         define(&text, "S_RING", at.ring);
@@ -368,8 +389,8 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     }
     const uint64_t half_hash = fnv1a(half.text, half.length);
     const uint64_t hash = fnv1a(text.text, text.length) ^ half_hash;
-    out->entry = arena_printf(arena, "prnn_%s_%016llx", kernel_names[o->kernel],
-                              (unsigned long long)hash);
+    out->entry =
+        arena_printf(arena, "prnn_%s_%016llx", kernel_names[o->kernel], (unsigned long long)hash);
     out->reduce_entry = NULL;
     textbuf_printf(&text, "#define PRNN_ENTRY %s\n", out->entry);
     if (o->kernel == ASSEMBLE_BACKWARD) {

@@ -70,4 +70,13 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
 /* Shared memory of a strategy without making the text: the cost model asks this often. */
 uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options);
 
+/* What a forward kernel keeps of the steps of a chunk instead of running it again. */
+struct assemble_record {
+    uint32_t words;     /* of a thread; 0: it runs the chunk again */
+    bool in_halves;     /* tangents as halves, because that lets in more thread blocks */
+    uint32_t registers; /* that a thread of the kernel needs, about */
+};
+struct assemble_record assemble_record(const struct ir *ir, const struct structure *structure,
+                                       const struct assemble_options *options);
+
 #endif

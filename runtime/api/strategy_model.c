@@ -88,7 +88,8 @@ struct context {
     const struct constants *k;
     double reads, writes;  /* values of sequence tensors of a step and channel */
     double states, matrix; /* entries of the closed pattern */
-    double alone;          /* factor of arithmetic in double */
+    struct assemble_record record;
+    double alone; /* factor of arithmetic in double */
 };
 
 /* One step of a function, for a thread's channels. 'more' instructions stand beside the cell's own.
@@ -129,17 +130,6 @@ static double scan_of(const struct context *c, double *issue)
            (cluster > 1 ? k->cluster + k->cluster_each * cluster : 0);
 }
 
-/* Chunks short enough to keep every step in registers need no final run: is_recorded() of
- * assemble.c. */
-static bool is_recorded(const struct context *c)
-{
-    enum { RECORD_MAX = 96 };
-    const struct strategy *s = c->strategy;
-    return !emit_expression_count(c->problem->unit->ir) &&
-           c->problem->options.storage != ASSEMBLE_F64 && s->tile_chunks * s->cluster > 1 &&
-           (c->states + c->matrix) * s->chunk * s->vc <= RECORD_MAX;
-}
-
 static void forward_tile(struct share *tile, const struct context *c, double *corrections)
 {
     const struct assemble_options *o = &c->problem->options;
@@ -158,7 +148,7 @@ static void forward_tile(struct share *tile, const struct context *c, double *co
     add(tile, &one, rough * chunk);
     one = step_of(c, WORK_JACOBIAN, math, tangent, k->step + k->tangent, 1);
     add(tile, &one, fmax(*corrections - rough, 0) * chunk);
-    if (is_recorded(c)) {
+    if (c->record.words > 0) {
         /* Moved in first order instead, and one step to see how far off that is. */
         const double moves = c->strategy->vc * (stores + c->states + c->matrix);
         one = step_of(c, WORK_STEP, math, 0, k->step, 1);
@@ -208,20 +198,14 @@ static void backward_tile(struct share *tile, const struct context *c)
 
 /* ---- The device ---- */
 
-/* Registers of a thread: about as registers_of() of assemble.c, which bounds them. */
+/* Registers of a thread, which bound the blocks side by side. */
 static double registers_of(const struct context *c)
 {
     const struct strategy *s = c->strategy;
-    const double vc = s->vc, reals = c->states + c->matrix;
-    const bool is_parallel = s->tile_chunks * s->cluster > 1;
-    double wanted = 48 + 16 * vc * c->states;
-    if (c->problem->options.kernel == ASSEMBLE_BACKWARD)
-        wanted += s->tile_chunks > 1 ? (c->states + 2) * s->chunk * vc : 0;
-    else if (is_recorded(c))
-        wanted += 2.5 * reals * s->chunk * vc - 16;
-    else if (is_parallel)
-        wanted += 4 * c->states * c->states * vc;
-    return fmin(wanted * c->alone, 240);
+    if (c->problem->options.kernel == ASSEMBLE_FORWARD)
+        return c->record.registers;
+    const double kept = s->tile_chunks > 1 ? (c->states + 2) * s->chunk * s->vc : 0;
+    return fmin((48 + 16 * s->vc * c->states + kept) * c->alone, 240);
 }
 
 /* Thread blocks that a multiprocessor holds at once. */
@@ -261,8 +245,9 @@ static double round_clocks(const struct share *tile, double blocks, double threa
     return blend(tile->latency, blend(issue, special, 2 * k->blend), k->blend);
 }
 
-/* A cluster lies in one group of multiprocessors. Groups of a Hopper device have 16 or 18 of them, some fewer: on
- * an H100, 32 clusters of 4 large blocks took twice as long as 32 of 3 (docs/kernels.md), which 14 explain. */
+/* A cluster lies in one group of multiprocessors. Groups of a Hopper device have 16 or 18 of them,
+ * some fewer: on an H100, 32 clusters of 4 large blocks took twice as long as 32 of 3
+ * (docs/kernels.md), which 14 explain. */
 static double rounds_of_clusters(double blocks, double cluster, double room, double processors)
 {
     enum { GROUP = 16, GROUP_LEAST = 14 };
@@ -280,6 +265,7 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     struct share tile = {0};
     *out = (struct prediction){0};
     count_values(&c);
+    c.record = assemble_record(problem->unit->ir, &problem->unit->structure, &options);
     if (options.kernel == ASSEMBLE_BACKWARD)
         backward_tile(&tile, &c);
     else
