@@ -3,7 +3,7 @@
  *
  * Requires  cell_step(), cell_step_outputs(), cell_jacobian(), their _fast forms; place.h, affine.h, ring.h,
  *           rows_out.h; PRNN_RECORDED: chunks are short enough to keep every step in registers
- * Provides  struct chunk, chunk_tangent(), chunk_final(); struct record, chunk_record(), record_correct(),
+ * Provides  struct chunk, chunk_tangent(), chunk_warm_up(), chunk_final(); struct record, chunk_record(), record_correct(),
  *           record_store()
  * Launch    a thread owns chunk w and PRNN_VC channels */
 #define PRNN_N PRNN_STATES
@@ -103,6 +103,42 @@ PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_r
             tangent_step(k, s, h, d, is_fast);
     }
 }
+
+#if PRNN_ROUGH_FIRST && PRNN_TILE_CHUNKS * PRNN_CLUSTER > 1
+/* The exit of a whole chunk, from its last PRNN_WARM_STEPS steps alone and approximately: what came before them has
+ * faded, as far as the cell forgets so soon. */
+PRNN_FN void chunk_warm_up(const struct chunk *k, prnn_real (*h)[PRNN_N])
+{
+    const prnn_i32 first = PRNN_CHUNK - PRNN_WARM_STEPS;
+    prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            h[v][i] = k->h0[v][i];
+    }
+    if (first > 0) {
+        chunk_inputs(k, first - 1, x);
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++)
+            cell_guess(k->h0[v], x[v], k->p[v], h[v]);
+    }
+    PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
+    for (prnn_i32 s = first; s < PRNN_CHUNK; s++) {
+        chunk_inputs(k, s, x);
+        const int is_reset = chunk_is_reset(k, s);
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++) {
+            prnn_real next[PRNN_N];
+            state_reset(k, is_reset, v, h[v]);
+            cell_step_fast(h[v], x[v], k->p[v], next);
+            PRNN_UNROLL
+            for (int i = 0; i < PRNN_N; i++)
+                h[v][i] = next[i];
+        }
+    }
+}
+#endif
 
 /* Where the thread writes: one pointer a tensor, moved on step by step. */
 struct targets {

@@ -361,30 +361,80 @@ PRNN_FN void states_move(prnn_real (*h)[PRNN_N], prnn_real (*delta)[PRNN_N])
     }
 }
 
-/* Solve one tile from the entry e of its first chunk; h: the exits. Returns the number of corrections. */
-PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole, prnn_real tolerance,
-                            prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N], struct witness *seen)
+/* How the next tile begins, in kernels that begin in two ways. From 0: warm; what has failed weighs 5, what succeeded -1, so that it is given up where
+ * more than one of 6 fails. Below 0: so many tiles roughly. */
+enum { PACE_BEGIN = 8, PACE_MOST = 12, PACE_FAILED = 5, PACE_ROUGH = -64 };
+
+PRNN_FN prnn_i32 pace_next(prnn_i32 pace, prnn_u32 corrections)
 {
-    prnn_real next[PRNN_VC][PRNN_N], delta[PRNN_VC][PRNN_N], d[PRNN_VC][PRNN_MATRIX];
-    prnn_u32 corrections = 0;
-    int is_unknown = 0;
-    struct witness pass;
-    entry_guess(k, e, next);
+    if (pace < 0)
+        return pace < -1 ? pace + 1 : PACE_BEGIN;
+    pace = corrections > 1 ? pace + PACE_FAILED : pace > 0 ? pace - 1 : 0;
+    return pace > PACE_MOST ? PACE_ROUGH : pace;
+}
+
 #if PRNN_ROUGH_FIRST
-    /* The first correction may approximate; the last may not, or the entries keep the error of the approximation.
-     * What crosses to the next block of a cluster need not have the bits of an exit yet, which saves a barrier of
-     * the cluster: the block behind adds delta, up to a rounding the same. Unless that is unknown: then the next
-     * correction is not the last. */
+/* Entries from the last steps before them, instead of a guess and a rough correction: most cells forget within a chunk,
+ * and then one correction is left. */
+PRNN_FN void entry_warm_up(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*next)[PRNN_N])
+{
+    if (k->count == PRNN_CHUNK) {
+        chunk_warm_up(k, next);
+    } else {
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++) {
+            PRNN_UNROLL
+            for (int i = 0; i < PRNN_N; i++)
+                next[v][i] = k->h0[v][i];
+        }
+    }
+    /* Behind the last chunk of all the entry of this tile still stands. */
+    if (k->w < PRNN_TILE_CHUNKS - 1 || k->rank < PRNN_CLUSTER - 1)
+        entry_hand_over(k, next);
+    all_barrier(); /* entries are handed over */
+    entry_take(k, e, 0);
+}
+
+/* A guess and its first correction, which may approximate; the last may not, or the entries keep the error of the
+ * approximation. What crosses to the next block of a cluster need not have the bits of an exit yet, which saves a
+ * barrier of the cluster: the block behind adds delta, up to a rounding the same. Returns 1 where that is unknown:
+ * then the next correction is not the last. */
+PRNN_FN int entry_rough(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*next)[PRNN_N])
+{
+    prnn_real h[PRNN_VC][PRNN_N], delta[PRNN_VC][PRNN_N], d[PRNN_VC][PRNN_MATRIX];
+    entry_guess(k, e, next);
     states_copy(h, e);
     chunk_tangent(k, h, d, 1);
-    is_unknown = newton_step(k, 1, h, d, next, delta);
+    const int is_unknown = newton_step(k, 1, h, d, next, delta);
     entry_hand_over_in_block(k, next);
     PRNN_BARRIER(); /* all threads: entries are handed over */
     if (k->w > 0)
         entry_take(k, e, 0);
     else if (k->rank > 0)
         states_move(e, delta);
-    corrections = 1;
+    return is_unknown;
+}
+#endif
+
+/* Solve one tile from the entry e of its first chunk; h: the exits. Returns the number of corrections. */
+PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole, int is_warm,
+                            prnn_real tolerance, prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N],
+                            struct witness *seen)
+{
+    prnn_real next[PRNN_VC][PRNN_N], delta[PRNN_VC][PRNN_N], d[PRNN_VC][PRNN_MATRIX];
+    prnn_u32 corrections = 0;
+    int is_unknown = 0;
+    struct witness pass;
+#if PRNN_ROUGH_FIRST
+    if (is_warm) {
+        entry_warm_up(k, e, next);
+    } else {
+        is_unknown = entry_rough(k, e, next);
+        corrections = 1;
+    }
+#else
+    (void)is_warm;
+    entry_guess(k, e, next);
 #endif
 #if PRNN_RECORDED
     if (is_whole && tolerance > 0) {
@@ -504,6 +554,9 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
     prnn_u32 max_corrections = 0;
     prnn_u64 sum_corrections = 0;
     prnn_i32 stage = 0;
+#if PRNN_ALL_CHUNKS > 1
+    prnn_i32 pace = PACE_BEGIN;
+#endif
     int nonfinite = 0;
     struct witness seen;
     witness_none(&seen);
@@ -523,8 +576,9 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
         if (tile > 0)
             entry_take(&k, e, 1);
         const prnn_u32 corrections =
-            tile_solve(&k, origin.length, (tile + 1) * stride <= origin.length,
+            tile_solve(&k, origin.length, (tile + 1) * stride <= origin.length, pace >= 0,
                        (prnn_real)launch->head.tolerance, e, h, &seen);
+        pace = pace_next(pace, corrections);
         max_corrections = corrections > max_corrections ? corrections : max_corrections;
         sum_corrections += corrections;
 #else

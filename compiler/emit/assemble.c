@@ -150,32 +150,40 @@ static uint32_t registers_of(const struct counts *n, const struct assemble_optio
     return wanted > 240 ? 240 : (uint32_t)wanted;
 }
 
-static struct assemble_record record_of(const struct counts *n, const struct assemble_options *o,
-                                        const struct structure *structure, uint64_t shared_bytes)
+static struct assemble_tile tile_of(const struct counts *n, const struct assemble_options *o,
+                                    const struct structure *structure, uint64_t shared_bytes)
 {
     const struct strategy *s = &o->strategy;
     const uint32_t threads = s->lanes * s->tile_chunks;
-    struct assemble_record record = {.registers = registers_of(n, o, 0, 0)};
-    if (o->kernel != ASSEMBLE_FORWARD || !structure || n->outputs || o->storage == ASSEMBLE_F64 ||
-        s->tile_chunks * s->cluster == 1)
-        return record;
-    const uint32_t words = structure_record_words(structure, s->chunk * s->vc, false);
-    const uint32_t halves = structure_record_words(structure, s->chunk * s->vc, true);
-    const uint32_t with_words = registers_of(n, o, words, 0),
-                   with_halves = registers_of(n, o, halves, 0);
-    record.in_halves = halves > 0 && (!words || blocks_of(threads, with_words, shared_bytes) <
-                                                    blocks_of(threads, with_halves, shared_bytes));
-    record.words = record.in_halves ? halves : words;
-    if (record.words)
-        record.registers = record.in_halves ? with_halves : with_words;
-    return record;
+    struct assemble_tile tile = {.registers = registers_of(n, o, 0, 0)};
+    if (o->kernel != ASSEMBLE_FORWARD || !structure || s->tile_chunks * s->cluster == 1)
+        return tile;
+    if (!n->outputs && o->storage != ASSEMBLE_F64) {
+        const uint32_t words = structure_record_words(structure, s->chunk * s->vc, false);
+        const uint32_t halves = structure_record_words(structure, s->chunk * s->vc, true);
+        const uint32_t with_words = registers_of(n, o, words, 0),
+                       with_halves = registers_of(n, o, halves, 0);
+        tile.in_halves =
+            halves > 0 && (!words || blocks_of(threads, with_words, shared_bytes) <
+                                         blocks_of(threads, with_halves, shared_bytes));
+        tile.recorded = tile.in_halves ? halves : words;
+        if (tile.recorded)
+            tile.registers = tile.in_halves ? with_halves : with_words;
+    }
+    /* Only nonlinear cells in single precision gain from a rough guess. 24 steps of a gated cell leave 1e-3 of what was
+     * before, 16 leave 1e-2 (docs/kernels.md), which is what one more correction may have to move. */
+    if (o->mode != ASSEMBLE_STRICT && o->storage != ASSEMBLE_F64 && !structure->is_affine) {
+        const uint32_t most = o->storage == ASSEMBLE_F32 || !tile.recorded ? 24 : 16;
+        tile.warm_steps = s->chunk < most ? s->chunk : most;
+    }
+    return tile;
 }
 
-struct assemble_record assemble_record(const struct ir *ir, const struct structure *structure,
-                                       const struct assemble_options *options)
+struct assemble_tile assemble_tile(const struct ir *ir, const struct structure *structure,
+                                   const struct assemble_options *options)
 {
     const struct counts n = counts_of(ir, options);
-    return record_of(&n, options, structure, layout_of(&n, options).bytes);
+    return tile_of(&n, options, structure, layout_of(&n, options).bytes);
 }
 
 uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options)
@@ -355,9 +363,9 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         const uint32_t rows = n.inputs - n.shared_inputs;
         out->threads = threads;
         define(&text, "THREADS", threads);
-        const struct assemble_record record = record_of(&n, o, structure, at.bytes);
+        const struct assemble_tile tile = tile_of(&n, o, structure, at.bytes);
         const bool is_forward = o->kernel == ASSEMBLE_FORWARD;
-        const uint32_t registers = is_forward ? record.registers : registers_of(&n, o, 0, saved);
+        const uint32_t registers = is_forward ? tile.registers : registers_of(&n, o, 0, saved);
         define(&text, "MIN_BLOCKS", blocks_of(threads, registers, at.bytes));
         define(&text, "LANES", s->lanes);
         define(&text, "VC", s->vc);
@@ -368,16 +376,15 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "TILE_STEPS", (uint64_t)s->tile_chunks * s->chunk);
         define(&text, "BLOCK_CHANNELS", (uint64_t)s->lanes * s->vc);
         define(&text, "UNROLL_STEPS", s->chunk < 4 ? s->chunk ? s->chunk : 1 : 4);
-        /* Only nonlinear cells in single precision gain from a rough first correction. */
-        define(&text, "ROUGH_FIRST",
-               o->mode != ASSEMBLE_STRICT && !is_f64 && structure && !structure->is_affine);
+        define(&text, "ROUGH_FIRST", tile.warm_steps > 0);
+        define(&text, "WARM_STEPS", tile.warm_steps);
         define(&text, "RING_ROWS",
                rows + (o->kernel == ASSEMBLE_BACKWARD ? n.states + n.gradients + n.outputs : 0));
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);
         define(&text, "SCAN_JACOBIANS", n.jacobian);
-        define(&text, "RECORDED", record.words > 0);
-        define(&text, "RECORD_HALVES", record.in_halves);
+        define(&text, "RECORDED", tile.recorded > 0);
+        define(&text, "RECORD_HALVES", tile.in_halves);
         define(&text, "TRANSPOSED", o->kernel == ASSEMBLE_BACKWARD);
         define(&text, "RING_PAD", at.ring_pad);
         define(&text, "S_RING", at.ring);

@@ -70,13 +70,14 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
 /* Shared memory of a strategy without making the text: the cost model asks this often. */
 uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options);
 
-/* What a forward kernel keeps of the steps of a chunk instead of running it again. */
-struct assemble_record {
-    uint32_t words;     /* of a thread; 0: it runs the chunk again */
-    bool in_halves;     /* tangents as halves, because that lets in more thread blocks */
-    uint32_t registers; /* that a thread of the kernel needs, about */
+/* How a forward kernel treats a tile. */
+struct assemble_tile {
+    uint32_t recorded;   /* words of a thread that keep the steps of a chunk; 0: it runs the chunk again */
+    bool in_halves;      /* ... tangents as halves, because that lets in more thread blocks */
+    uint32_t warm_steps; /* steps before an entry that its guess is taken from; 0: no rough guess */
+    uint32_t registers;  /* that a thread needs, about */
 };
-struct assemble_record assemble_record(const struct ir *ir, const struct structure *structure,
-                                       const struct assemble_options *options);
+struct assemble_tile assemble_tile(const struct ir *ir, const struct structure *structure,
+                                   const struct assemble_options *options);
 
 #endif

@@ -88,7 +88,7 @@ struct context {
     const struct constants *k;
     double reads, writes;  /* values of sequence tensors of a step and channel */
     double states, matrix; /* entries of the closed pattern */
-    struct assemble_record record;
+    struct assemble_tile tile;
     double alone; /* factor of arithmetic in double */
 };
 
@@ -148,7 +148,7 @@ static void forward_tile(struct share *tile, const struct context *c, double *co
     add(tile, &one, rough * chunk);
     one = step_of(c, WORK_JACOBIAN, math, tangent, k->step + k->tangent, 1);
     add(tile, &one, fmax(*corrections - rough, 0) * chunk);
-    if (c->record.words > 0) {
+    if (c->tile.recorded > 0) {
         /* Moved in first order instead, and one step to see how far off that is. */
         const double moves = c->strategy->vc * (stores + c->states + c->matrix);
         one = step_of(c, WORK_STEP, math, 0, k->step, 1);
@@ -203,7 +203,7 @@ static double registers_of(const struct context *c)
 {
     const struct strategy *s = c->strategy;
     if (c->problem->options.kernel == ASSEMBLE_FORWARD)
-        return c->record.registers;
+        return c->tile.registers;
     const double kept = s->tile_chunks > 1 ? (c->states + 2) * s->chunk * s->vc : 0;
     return fmin((48 + 16 * s->vc * c->states + kept) * c->alone, 240);
 }
@@ -265,7 +265,7 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     struct share tile = {0};
     *out = (struct prediction){0};
     count_values(&c);
-    c.record = assemble_record(problem->unit->ir, &problem->unit->structure, &options);
+    c.tile = assemble_tile(problem->unit->ir, &problem->unit->structure, &options);
     if (options.kernel == ASSEMBLE_BACKWARD)
         backward_tile(&tile, &c);
     else
