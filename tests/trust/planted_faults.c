@@ -1,4 +1,5 @@
-/* Faults on purpose, for analyse.sh, which must find them: a line says who reports it and as what. */
+/* Faults on purpose, for analyse.sh, which must find them: a line says who reports it, and as what.
+ */
 #include <stdlib.h>
 #include <string.h>
 
