@@ -6,7 +6,8 @@ needed='gcc:cmd:gcc g++:cmd:g++ cmake:cmd:cmake ninja-build:cmd:ninja pkg-config
         libc6-dev:file:/usr/include/stdio.h'
 # What only ./test uses: random cells (tests/gen), the fuzzers of tests/fuzz, tests/mutants, the builds of
 # tests/trust, and a locale with a decimal comma (tests/fault).
-needed_by_trust='tcc:cmd:tcc python3:cmd:python3 clang:cmd:clang llvm:cmd:llvm-cov
+needed_by_trust='tcc:cmd:tcc python3:cmd:python3 clang-tidy:cmd:clang-tidy cppcheck:cmd:cppcheck
+        valgrind:cmd:valgrind clang:cmd:clang llvm:cmd:llvm-cov
         libomp-dev:file:/usr/lib/x86_64-linux-gnu/libomp5.so locales:file:/usr/share/i18n/locales/de_DE
         libclang-rt-dev:glob:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*'
 

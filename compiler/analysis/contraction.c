@@ -2,6 +2,7 @@
 
 #include "box.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -100,7 +101,8 @@ static void climb(struct search *search)
     const struct freedom *freedom = search->freedom;
     if (!search->out->place_count || search->out->row != search->row)
         return;
-    for (double share = 0.25; share > 1e-3; share /= 2)
+    double share = 0.25;
+    for (int halving = 0; halving < 8; halving++, share /= 2)
         for (uint32_t k = 0; k < 2 * freedom->count; k++) {
             const struct interval side = freedom->range[k / 2];
             struct box at;
@@ -246,6 +248,7 @@ static void find(struct contraction *out, const struct ir *ir, const struct rang
         return;
     }
     out->place = arena_array(arena, FREEDOM_MAX, sizeof *out->place);
+    assert(ir->states > 0);
     const uint32_t boxes = WORK_MAX / (freedom.insn_count + 1);
     struct search search = {.freedom = &freedom,
                             .out = out,

@@ -53,7 +53,7 @@ static const char *add(struct parser *parser, const struct option *option, const
         for (uint32_t i = 0; i < parser->option_count; i++)
             if (parser->options[i].id == option->id)
                 return arena_printf(parser->arena, "option '%s' is given twice", word);
-    if (option->choices && !is_choice(option->choices, value))
+    if (option->choices && value && !is_choice(option->choices, value))
         return arena_printf(parser->arena, "option '%s' takes one of %s, found '%s'", word,
                             option->choices, value);
     parser->options[parser->option_count++] = (struct argument){option->id, value};

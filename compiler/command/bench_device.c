@@ -123,7 +123,7 @@ static double special_seconds(const struct pass *pass, const struct strategy *st
 
 static int measure_others(const struct pass *pass, struct bench_row *row)
 {
-    struct device_figure figure;
+    struct device_figure figure = {.verdict = DEVICE_FINE};
     for (int i = 0; i < STRATEGIES; i++) {
         const bool is_per_step = i == IN_ORDER;
         if (is_per_step && !pass->bench->has_per_step)
@@ -151,7 +151,7 @@ static int measure_direction(struct pass *pass, const struct shape *shape, struc
     const char *description = prnn_plan_describe(pass->chosen);
     const char *strategy =
         line_of(description, pass->is_backward ? "backward strategy" : "strategy", arena);
-    struct device_figure figure;
+    struct device_figure figure = {.verdict = DEVICE_FINE};
     struct strategy read;
     int code = measure(pass, strategy, &figure);
     if (code || strategy_read(&read, strategy) < 0)

@@ -2,6 +2,7 @@
 #include "partial.h"
 #include "tangent.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* What gets a cotangent. */
@@ -77,11 +78,13 @@ static void pull_back(struct sweep *sweep, uint32_t i)
     struct ir *ir = sweep->ir;
     const struct ir_insn insn = ir->insns[i];
     const ir_ref operand[3] = {insn.a, insn.b, insn.c};
+    const unsigned arity = ir_op_arity((enum ir_op)insn.op);
 
+    assert(arity <= 3);
     if (!sweep->live[i] || !sweep->is_wanted[i] || partial_is_zero(sweep->of[i]))
         return;
     ir->span = insn.span;
-    for (unsigned k = 0; k < ir_op_arity((enum ir_op)insn.op); k++) {
+    for (unsigned k = 0; k < arity; k++) {
         if (!is_wanted(sweep, operand[k]))
             continue;
         const struct partial local = partial_of(ir, i, k);

@@ -27,12 +27,14 @@ static struct partial differentiate(const struct column *column, uint32_t i)
     struct ir *ir = column->ir;
     const struct ir_insn insn = ir->insns[i];
     const ir_ref operand[3] = {insn.a, insn.b, insn.c};
+    const unsigned arity = ir_op_arity((enum ir_op)insn.op);
     struct partial sum = {0};
 
+    assert(arity <= 3);
     if (insn.op == IR_DETACH && column->detach == DETACH_IS_CONSTANT)
         return sum;
     ir->span = insn.span;
-    for (unsigned k = 0; k < ir_op_arity((enum ir_op)insn.op); k++) {
+    for (unsigned k = 0; k < arity; k++) {
         const struct partial inner = leaf_or_value(column, operand[k]);
         if (partial_is_zero(inner))
             continue;

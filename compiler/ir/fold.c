@@ -5,6 +5,7 @@
 #include "ir.h"
 #include "ir_real.h"
 
+#include <assert.h>
 #include <math.h>
 
 #define real double
@@ -63,7 +64,9 @@ static ir_ref fold_constants(struct ir *ir, enum ir_op op, ir_ref a, ir_ref b, i
 {
     const ir_ref operand[3] = {a, b, c};
     double value[3] = {0, 0, 0};
-    for (unsigned i = 0; i < ir_op_arity(op); i++) {
+    const unsigned arity = ir_op_arity(op);
+    assert(arity <= 3);
+    for (unsigned i = 0; i < arity; i++) {
         if (ir_kind(operand[i]) != IR_CONSTANT)
             return IR_REF_NONE;
         value[i] = ir_constant_value(ir, operand[i]);

@@ -1,5 +1,6 @@
 #include "formula.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* How tightly a spelling binds; an operand of a looser one gets parentheses. */
@@ -169,6 +170,8 @@ static void print_call(struct textbuf *out, const struct formula *f, const struc
     const bool is_latex = f->style == FORMULA_LATEX;
     const ir_ref operands[] = {insn->a, insn->b, insn->c};
     const char *name = ir_op_name((enum ir_op)insn->op);
+    const unsigned arity = ir_op_arity((enum ir_op)insn->op);
+    assert(arity <= 3);
     if (insn->op == IR_DETACH) {
         print(out, f, insn->a, BIND_OR);
         return;
@@ -180,7 +183,7 @@ static void print_call(struct textbuf *out, const struct formula *f, const struc
     else
         textbuf_add(out, name);
     textbuf_add(out, is_latex ? "\\left(" : "(");
-    for (unsigned i = 0; i < ir_op_arity((enum ir_op)insn->op); i++) {
+    for (unsigned i = 0; i < arity; i++) {
         textbuf_add(out, i ? ", " : "");
         print(out, f, operands[i], BIND_OR);
     }

@@ -436,6 +436,7 @@ static void check_init(struct checker *cx, const struct ast_attributes *attribut
 static void check_attributes(struct checker *cx, const struct ast_statement *statement)
 {
     const struct ast_attributes *attributes = statement->attributes;
+    assert(statement->decls); /* the grammar has no statement without a name */
     struct symbol *first = statement->decls->symbol;
     first->is_shared = attributes->storage != NULL;
     first->no_gradient = attributes->nograd_span.end > 0;

@@ -328,7 +328,7 @@ static size_t print_special(char *text, double number)
         word = signbit(number) ? "-0" : "0";
     if (!word)
         return 0;
-    strcpy(text, word);
+    memcpy(text, word, strlen(word) + 1);
     return strlen(word);
 }
 

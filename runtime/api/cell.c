@@ -4,6 +4,7 @@
 #include "number.h"
 #include "status.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -144,6 +145,7 @@ static prnn_status status_of(const struct unit *unit, enum pipeline_class result
     case PIPELINE_OK:
         return PRNN_OK;
     case PIPELINE_CELL:
+        assert(unit && unit->diag);
         return status_set(PRNN_E_CELL, "cell '%s' has %u errors: %s", name, unit->diag->error_count,
                           words);
     case PIPELINE_IO:
@@ -153,6 +155,7 @@ static prnn_status status_of(const struct unit *unit, enum pipeline_class result
     case PIPELINE_NOMEM:
         return status_set(PRNN_E_NOMEM, "no memory to compile cell '%s'", name);
     case PIPELINE_INTERNAL:
+        assert(unit);
         return status_set(PRNN_E_INTERNAL, "cell '%s': %s; please report it", name,
                           unit->internal ? unit->internal : "a stage failed");
     }

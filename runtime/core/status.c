@@ -5,7 +5,7 @@
 
 static _Thread_local char words[STATUS_TEXT_BYTES];
 
-prnn_status status_set(prnn_status status, const char *format, ...)
+prnn_status(status_set)(prnn_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

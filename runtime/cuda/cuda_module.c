@@ -1,5 +1,6 @@
 #include "cuda_module.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -58,6 +59,7 @@ static prnn_status nvrtc_failed(const struct nvrtc_request *request,
     const char *log = result->log ? result->log : "no words from NVRTC";
     switch (result->status) {
     case NVRTC_REJECTED:
+        assert(request);
         return rejected_keep(request, log, cache);
     case NVRTC_UNSUPPORTED:
         return status_set(PRNN_E_UNSUPPORTED, "%s", log);

@@ -339,7 +339,7 @@ static bool sweep_directory(struct cache *cache, struct sweep *sweep, bool keep,
     int error = stream ? 0 : errno;
     if (!stream && again >= 0)
         close(again);
-    while (!error) {
+    while (stream && !error) {
         errno = 0;
         struct dirent *entry = readdir(stream);
         if (!entry) {

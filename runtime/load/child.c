@@ -14,8 +14,6 @@
 
 #include "file_limit.h"
 
-extern char **environ;
-
 /* A file of two places that loses nothing: the children write to it and need no reader. */
 int child_memory_file(const void *data, size_t size, bool is_sealed)
 {

@@ -304,7 +304,7 @@ static void *batch_work(void *argument)
         if (batch->results[i].image)
             continue; /* from the cache */
         compile_now(&batch->results[i], &batch->requests[i]);
-        if (batch->results[i].status == NVRTC_OK && batch->cache) {
+        if (batch->results[i].status == NVRTC_OK && batch->results[i].image && batch->cache) {
             const struct cache_key key = key_make(&batch->requests[i]);
             stored_put(&batch->results[i], &batch->requests[i], &key, batch->cache);
         }
