@@ -19,9 +19,15 @@ static const int chunk_steps[SETTLE_CHUNKS] = {4, 8, 16, 32, 64},
                  tile_chunks[SETTLE_TILES] = {4, 16, 64, 256};
 
 /* As kernels-gen/forward.h: what a correction may move and still be the last, and what an exit may
- * differ from the next entry (a few roundings, the default of plans). */
-static const float tolerance = 8 * 1.1920929e-07f, marginal_gain = 0.5f, stop_recorded = 1e-3f,
-                   stop_run_again = 3e-3f, stop_marginal = 1e-4f;
+ * differ from the next entry (the default of plans). As assemble.c: steps of a rough guess. */
+static const struct limits {
+    float tolerance, stop_recorded, stop_run_again, stop_marginal;
+    int warm_recorded, warm_run_again;
+} limits_of[SETTLE_ROUNDINGS] = {
+    [SETTLE_32] = {8 * 1.1920929e-07f, 1e-3f, 3e-3f, 1e-4f, 24, 24},
+    [SETTLE_16] = {0x1p-11f, 1.5e-2f, 1.5e-2f, 1e-3f, 16, 24},
+};
+static const float marginal_gain = 0.5f;
 
 /* ---- Random leaves: splitmix64, Box and Muller, the same on every run ---- */
 
@@ -83,9 +89,10 @@ struct solver {
     struct ir_program *step, *jacobian, *guess;
     float *scratch, *jac, *product, *next;
     struct channel channel[CHANNELS];
-    bool is_affine;
+    const struct limits *limits;
+    float margin; /* share of a limit of moves that is to be kept */
+    bool is_affine, is_recorded;
     int chunk, chunks, channels;
-    bool is_recorded;
 };
 
 static void run_step(const struct solver *s, const struct ir_program *program, float *h,
@@ -146,7 +153,9 @@ static float stop_move(const struct solver *s, const float *d)
     float gain = 0;
     for (uint32_t ij = 0; ij < n * n; ij++)
         gain = larger(gain, fabsf(d[ij]));
-    return gain >= marginal_gain ? stop_marginal : s->is_recorded ? stop_recorded : stop_run_again;
+    return s->margin * (gain >= marginal_gain ? s->limits->stop_marginal
+                        : s->is_recorded      ? s->limits->stop_recorded
+                                              : s->limits->stop_run_again);
 }
 
 /* What the second order leaves at the first step of a chunk that is moved in first order. */
@@ -197,7 +206,7 @@ static bool correct(const struct solver *s, struct channel *c)
         }
         scale = larger(scale, c->scale[w + 1]);
         has_moved = has_moved || (!s->is_affine && !(c->peak[w + 1] * move <= stop * scale)) ||
-                    !(first_step_gap(s, c, w + 1, e, delta) <= tolerance * scale);
+                    !(first_step_gap(s, c, w + 1, e, delta) <= s->limits->tolerance * scale);
     }
     return has_moved;
 }
@@ -224,7 +233,7 @@ static bool run_final(const struct solver *s, struct channel *c, bool sweeps)
             gap = fabsf(exit[i] - e[i]) <= gap ? gap : fabsf(exit[i] - e[i]);
             scale = larger(scale, larger(fabsf(exit[i]), fabsf(e[i])));
         }
-        if (gap == 0 || gap <= tolerance * scale)
+        if (gap == 0 || gap <= s->limits->tolerance * scale)
             continue;
         differs = true;
         if (sweeps)
@@ -233,35 +242,57 @@ static bool run_final(const struct solver *s, struct channel *c, bool sweeps)
     return differs;
 }
 
-static void first_guess(const struct solver *s, struct channel *c)
+/* The state after step t, guessed from the initial state. */
+static void guess_state(const struct solver *s, const struct channel *c, int t, float *h)
+{
+    const float *x = inputs_at(s, c, t);
+    memcpy(h, c->h0, s->ir->states * sizeof *h);
+    run_step(s, s->step, h, x, c->p);
+    if (!s->guess)
+        return;
+    memcpy(s->next, h, s->ir->states * sizeof *h);
+    const struct ir_leaves_f32 leaves = {
+        .h = c->h0, .x = x, .p = c->p, .out = {[IR_OUT_GUESS] = s->next}};
+    ir_eval_f32(s->guess, &leaves, s->scratch);
+    for (uint32_t i = 0; i < s->ir->states; i++)
+        if (ir_find_out(s->ir, IR_OUT_GUESS, i, 0) != IR_REF_NONE)
+            h[i] = s->next[i];
+}
+
+/* Entries from so many steps before them: one, or those of a rough guess. */
+static void guess_entries(const struct solver *s, struct channel *c, int steps)
 {
     const uint32_t n = s->ir->states;
-    for (int w = 0; w < s->chunks; w++) {
+    memcpy(c->entry, c->carry, n * sizeof *c->entry);
+    for (int w = 1; w < s->chunks; w++) {
+        const int end = w * s->chunk, first = end - (steps < s->chunk ? steps : s->chunk);
         float *e = c->entry + (size_t)w * n;
-        memcpy(e, w ? c->h0 : c->carry, n * sizeof *e);
-        if (w == 0)
+        if (steps == 1) {
+            guess_state(s, c, end - 1, e);
             continue;
-        const float *x = inputs_at(s, c, w * s->chunk - 1);
-        run_step(s, s->step, e, x, c->p);
-        if (!s->guess)
-            continue;
-        memcpy(s->next, e, n * sizeof *e);
-        const struct ir_leaves_f32 leaves = {
-            .h = c->h0, .x = x, .p = c->p, .out = {[IR_OUT_GUESS] = s->next}};
-        ir_eval_f32(s->guess, &leaves, s->scratch);
-        for (uint32_t i = 0; i < n; i++)
-            if (ir_find_out(s->ir, IR_OUT_GUESS, i, 0) != IR_REF_NONE)
-                e[i] = s->next[i];
+        }
+        if (first % s->chunk)
+            guess_state(s, c, first - 1, e);
+        else
+            memcpy(e, c->h0, n * sizeof *e);
+        for (int t = first; t < end; t++)
+            run_step(s, s->step, e, inputs_at(s, c, t), c->p);
     }
 }
 
-/* All channels go on until the last one has settled, as the threads of a block do. */
-static void solve_tile(struct solver *s, float *corrections, float *finals)
+static int warm_steps(const struct solver *s)
 {
-    int count = 0, final_count = 0;
+    return s->is_recorded ? s->limits->warm_recorded : s->limits->warm_run_again;
+}
+
+/* All channels go on until the last one has settled, as the threads of a block do. Corrections are
+ * at least 'least'. */
+static struct settle_count solve_tile(struct solver *s, int guess_steps, int least)
+{
+    struct settle_count count = {0};
     bool is_settled = false, differs = true;
     for (int c = 0; c < s->channels; c++)
-        first_guess(s, &s->channel[c]);
+        guess_entries(s, &s->channel[c], guess_steps);
     while (differs) {
         while (!is_settled) {
             bool has_moved = false;
@@ -270,31 +301,40 @@ static void solve_tile(struct solver *s, float *corrections, float *finals)
                     run_tangent(s, &s->channel[c], w);
                 has_moved |= correct(s, &s->channel[c]);
             }
-            if (++count > CORRECTIONS_MAX) {
-                *corrections = (float)(s->chunks > CORRECTIONS_MAX ? s->chunks : CORRECTIONS_MAX);
-                *finals = 1;
-                return;
-            }
-            is_settled = count > s->chunks || (count > 1 - s->is_affine && !has_moved) ||
+            if (++count.corrections > CORRECTIONS_MAX)
+                return (struct settle_count){
+                    .corrections =
+                        (float)(s->chunks > CORRECTIONS_MAX ? s->chunks : CORRECTIONS_MAX),
+                    .finals = 1};
+            is_settled = count.corrections > (float)s->chunks ||
+                         (count.corrections >= (float)least && !has_moved) ||
                          (s->is_affine && !s->is_recorded);
         }
-        if (s->is_recorded) {
-            *corrections = (float)count;
-            *finals = 0;
-            return;
-        }
-        const bool sweeps = count > s->chunks;
+        if (s->is_recorded)
+            return count;
+        const bool sweeps = count.corrections > (float)s->chunks;
         differs = false;
         for (int c = 0; c < s->channels; c++)
             differs |= run_final(s, &s->channel[c], sweeps);
-        final_count++;
+        count.finals++;
         is_settled = sweeps;
         /* A sweep makes one more chunk exact, so this ends. */
-        if (final_count > 2 * s->chunks)
+        if (count.finals > (float)(2 * s->chunks))
             break;
     }
-    *corrections = (float)count;
-    *finals = (float)final_count;
+    return count;
+}
+
+/* Whether a rough guess leaves one correction, in a longer tile than is asked for and with a
+ * margin: real tiles have some hundred chunks of other channels. */
+static bool forgets(struct solver *s)
+{
+    s->chunks = LONG / s->chunk;
+    s->channels = CHANNELS;
+    s->margin = 0.25f;
+    const struct settle_count count = solve_tile(s, warm_steps(s), 1);
+    s->margin = 1;
+    return count.corrections <= 1;
 }
 
 static float *floats(struct arena *arena, size_t count)
@@ -342,10 +382,35 @@ static bool is_state(const struct ir *ir, ir_ref value)
     return false;
 }
 
+/* Chunks of one length, in tiles of more and more. */
+static void settle_row(struct solver *s, const struct structure *structure, bool has_outputs, int a,
+                       struct settle_count *out)
+{
+    s->chunk = chunk_steps[a];
+    s->is_recorded =
+        !has_outputs && structure_record_words(structure, (uint32_t)s->chunk, !s->is_affine) > 0;
+    const bool is_warm = !s->is_affine && forgets(s), is_rough = !s->is_affine && !is_warm;
+    for (int b = 0; b < SETTLE_TILES; b++) {
+        s->chunks = tile_chunks[b];
+        if (s->chunk * s->chunks <= STEPS_MAX) {
+            s->channels = s->chunk * s->chunks > LONG ? CHANNELS_OF_LONG : CHANNELS;
+            out[b] = solve_tile(s, is_warm ? warm_steps(s) : 1, is_rough ? 2 : 1);
+            out[b].rough = is_rough;
+            out[b].corrections -= is_rough;
+        } else {
+            /* Too long to try: it grows on as before. */
+            const float last = out[b - 1].corrections, before = out[b - 2].corrections;
+            out[b] = out[b - 1];
+            out[b].corrections =
+                fminf(last > before ? last * last / before : last, (float)s->chunks);
+        }
+    }
+}
+
 void settle_find(struct settle *out, const struct ir *ir, const struct structure *structure,
                  struct arena *arena)
 {
-    struct solver s = {.ir = ir, .is_affine = structure->is_affine};
+    struct solver s = {.ir = ir, .is_affine = structure->is_affine, .margin = 1};
     const size_t n = ir->states;
     s.step = ir_program_create(ir, IR_MASK(IR_OUT_NEXT), arena);
     s.jacobian = ir_program_create(ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_JACOBIAN), arena);
@@ -363,23 +428,11 @@ void settle_find(struct settle *out, const struct ir *ir, const struct structure
     s.product = floats(arena, n * n);
     s.next = floats(arena, n);
     make_channels(&s, arena);
-    for (int a = 0; a < SETTLE_CHUNKS; a++)
-        for (int b = 0; b < SETTLE_TILES; b++) {
-            s.chunk = chunk_steps[a];
-            s.chunks = tile_chunks[b];
-            s.is_recorded = !has_outputs &&
-                            structure_record_words(structure, (uint32_t)s.chunk, !s.is_affine) > 0;
-            if (s.chunk * s.chunks <= STEPS_MAX) {
-                s.channels = s.chunk * s.chunks > LONG ? CHANNELS_OF_LONG : CHANNELS;
-                solve_tile(&s, &out->corrections[a][b], &out->finals[a][b]);
-            } else {
-                /* Too long to try: it grows on as before. */
-                const float last = out->corrections[a][b - 1], before = out->corrections[a][b - 2];
-                out->corrections[a][b] =
-                    fminf(last > before ? last * last / before : last, (float)s.chunks);
-                out->finals[a][b] = out->finals[a][b - 1];
-            }
-        }
+    for (int r = 0; r < SETTLE_ROUNDINGS; r++) {
+        s.limits = &limits_of[r];
+        for (int a = 0; a < SETTLE_CHUNKS; a++)
+            settle_row(&s, structure, has_outputs, a, out->of[r][a]);
+    }
 }
 
 static double between(double lo, double hi, double part)
@@ -387,23 +440,25 @@ static double between(double lo, double hi, double part)
     return lo + (hi - lo) * part;
 }
 
-void settle_at(const struct settle *settle, double chunk, double chunks, double *corrections,
-               double *finals)
+static struct settle_count mixed(struct settle_count lo, struct settle_count hi, double part)
+{
+    return (struct settle_count){
+        .rough = (float)between((double)lo.rough, (double)hi.rough, part),
+        .corrections = (float)between((double)lo.corrections, (double)hi.corrections, part),
+        .finals = (float)between((double)lo.finals, (double)hi.finals, part)};
+}
+
+struct settle_count settle_at(const struct settle *settle, enum settle_rounding rounding,
+                              double chunk, double chunks)
 {
     /* Behind the last column it goes on as between the last two. */
     const double row = fmin(fmax(log2(chunk) - 2, 0), SETTLE_CHUNKS - 1);
     const double column = fmin(fmax((log2(chunks) - 2) / 2, 0), SETTLE_TILES);
     const int a = (int)fmin(floor(row), SETTLE_CHUNKS - 2);
     const int b = (int)fmin(floor(column), SETTLE_TILES - 2);
-    *corrections = 0;
-    *finals = 1;
     if (chunks <= 1)
-        return;
-    *corrections =
-        between(between(settle->corrections[a][b], settle->corrections[a + 1][b], row - a),
-                between(settle->corrections[a][b + 1], settle->corrections[a + 1][b + 1], row - a),
-                column - b);
-    *finals = between(between(settle->finals[a][b], settle->finals[a + 1][b], row - a),
-                      between(settle->finals[a][b + 1], settle->finals[a + 1][b + 1], row - a),
-                      column - b);
+        return (struct settle_count){.finals = 1};
+    const struct settle_count(*of)[SETTLE_TILES] = settle->of[rounding];
+    return mixed(mixed(of[a][b], of[a + 1][b], row - a),
+                 mixed(of[a][b + 1], of[a + 1][b + 1], row - a), column - b);
 }

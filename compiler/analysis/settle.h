@@ -8,14 +8,20 @@
 #include "ir.h"
 #include "structure.h"
 
+/* By the storage type, which says what may be left. */
+enum settle_rounding { SETTLE_32, SETTLE_16, SETTLE_ROUNDINGS };
 enum { SETTLE_CHUNKS = 5, SETTLE_TILES = 4 };
 
-/* Of a tile, for chunks of 4, 8, 16, 32, 64 steps (rows) and 4, 16, 64, 256 of them (columns). A
- * tile that does not settle in some corrections is taken to need one for every chunk. */
+/* What a tile takes. */
+struct settle_count {
+    float rough; /* 1: a rough correction first; 0: the steps before an entry are guess enough */
+    float corrections; /* in full accuracy; one for every chunk where it does not settle in some */
+    float finals;      /* runs without tangents; 0: the last correction keeps its steps */
+};
+
+/* For chunks of 4, 8, 16, 32, 64 steps (rows) and 4, 16, 64, 256 of them (columns). */
 struct settle {
-    float corrections[SETTLE_CHUNKS][SETTLE_TILES];
-    float finals[SETTLE_CHUNKS]
-                [SETTLE_TILES]; /* runs without tangents; 0: the last correction keeps its steps */
+    struct settle_count of[SETTLE_ROUNDINGS][SETTLE_CHUNKS][SETTLE_TILES];
 };
 
 /* 'ir' complete: next, jac, guess. Some tens of milliseconds to some hundred. */
@@ -23,7 +29,7 @@ void settle_find(struct settle *out, const struct ir *ir, const struct structure
                  struct arena *arena);
 
 /* Between the table's places; a single chunk needs no correction and one final run. */
-void settle_at(const struct settle *settle, double chunk, double chunks, double *corrections,
-               double *finals);
+struct settle_count settle_at(const struct settle *settle, enum settle_rounding rounding,
+                              double chunk, double chunks);
 
 #endif

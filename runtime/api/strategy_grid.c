@@ -32,8 +32,8 @@ static void offer_sequential(const struct grid *grid)
 {
     const struct model_problem *p = grid->problem;
     const double width = (double)p->batch * (double)p->channels;
-    /* Two channels a thread are for devices that stay full with half the threads: with fewer they were up to 50 %
-     * slower. */
+    /* Two channels a thread are for devices that stay full with half the threads: with fewer they
+     * were up to 50 % slower. */
     const uint32_t vc_most = width >= 64.0 * WARPS_LEAST * p->device->multiprocessors ? 2 : 1;
     static const uint32_t chunks[] = {8, 16, 4, 32}, stages[] = {4, 6, 3, 2},
                           lanes[] = {32, 64, 128};
@@ -62,26 +62,28 @@ static void offer_parallel(const struct grid *grid)
     const double width = (double)p->batch * (double)p->channels;
     const double threads_sm = p->device->threads_sm > 0 ? p->device->threads_sm : 2048;
     const double capacity = threads_sm * p->device->multiprocessors;
-    const uint32_t most = chunk_most(p);
+    const uint32_t least = p->options.kernel == ASSEMBLE_BACKWARD ? 2 : 4, most = chunk_most(p);
     /* Sizes that leave little of a group of multiprocessors unused: see rounds_of_clusters(). */
-    static const uint32_t clusters[] = {1, 2, 3, 4, 6, 7};
-    const uint32_t c_most = p->device->has_clusters ? 7 : 1, w_most = p->device->has_clusters ? 16 : 64;
+    static const uint32_t clusters[] = {1, 2, 3, 4, 6, 7}, chunks[] = {2, 4, 8, 16, 24, 32, 48, 64};
+    const uint32_t c_most = p->device->has_clusters ? 7 : 1,
+                   w_most = p->device->has_clusters ? 16 : 64;
     for (uint32_t w = 2; w <= 128; w *= 2)
         for (size_t at = 0; at < sizeof clusters / sizeof *clusters; at++) {
             const uint32_t c = clusters[at];
             if (c > c_most)
                 continue;
             const double fill = width * w * c / capacity;
-            /* A device that is nearly empty wants more chunks, where the sequence and the grid have them. */
+            /* A device that is nearly empty wants more chunks, where the sequence and the grid have
+             * them. */
             const bool has_more = (int64_t)w * c * 16 <= p->seq_len && (w < w_most || c < c_most);
             if (fill > 4 || (fill < 0.06 && has_more) || (c > 1 && width > WIDTH_OF_CLUSTERS))
                 continue;
-            for (uint32_t s = p->options.kernel == ASSEMBLE_BACKWARD ? 2 : 4; s <= most; s *= 2)
-                for (uint32_t l = 4; l <= 64; l *= 2)
+            for (size_t s = 0; s < sizeof chunks / sizeof *chunks; s++)
+                for (uint32_t l = 4; l <= 64 && chunks[s] >= least && chunks[s] <= most; l *= 2)
                     for (uint32_t vc = 1; vc <= 2; vc++)
                         for (uint32_t r = 2; r <= 4; r++)
                             offer(grid, &(struct strategy){.tile_chunks = w,
-                                                           .chunk = s,
+                                                           .chunk = chunks[s],
                                                            .lanes = l,
                                                            .vc = vc,
                                                            .stages = r,
@@ -113,7 +115,7 @@ bool strategy_is_known(const struct strategy *strategy, enum assemble_kernel ker
     if (strategy_is_sequential(strategy))
         return strategy->chunk <= (is_backward ? 8 : 16);
     return strategy->lanes >= 8 && strategy->lanes <= (strategy->cluster > 1 ? 8 : 32) &&
-           strategy->tile_chunks >= 4 && strategy->tile_chunks <= (strategy->cluster > 1 ? 16 : 64) &&
-           strategy->vc == 1 &&
+           strategy->tile_chunks >= 4 &&
+           strategy->tile_chunks <= (strategy->cluster > 1 ? 16 : 64) && strategy->vc == 1 &&
            strategy->stages <= 3 && (!is_backward || strategy->chunk <= 8);
 }

@@ -130,7 +130,7 @@ static double scan_of(const struct context *c, double *issue)
            (cluster > 1 ? k->cluster + k->cluster_each * cluster : 0);
 }
 
-static void forward_tile(struct share *tile, const struct context *c, double *corrections)
+static void forward_tile(struct share *tile, const struct context *c, double *all_corrections)
 {
     const struct assemble_options *o = &c->problem->options;
     const struct constants *k = c->k;
@@ -138,16 +138,21 @@ static void forward_tile(struct share *tile, const struct context *c, double *co
     const double chunk = c->strategy->chunk, chunks = c->strategy->tile_chunks,
                  cluster = c->strategy->cluster;
     const double stores = k->store_issue * c->writes;
-    double finals;
-    settle_at(c->problem->settle, chunk, chunks * cluster, corrections, &finals);
-    const bool is_rough = math == WORK_ACCURATE && !c->problem->unit->structure.is_affine;
-    const double rough = is_rough && *corrections > 0 ? 1 : 0;
+    const enum settle_rounding rounding = element_bytes(o->storage) < 4 ? SETTLE_16 : SETTLE_32;
+    struct settle_count count = settle_at(c->problem->settle, rounding, chunk, chunks * cluster);
+    /* Without approximations the first correction is one like the others. */
+    if (c->tile.warm_steps == 0 && count.corrections > 0 && !c->problem->unit->structure.is_affine)
+        count = (struct settle_count){.corrections = count.corrections + 1, .finals = count.finals};
+    const double rough = (double)count.rough, corrections = (double)count.corrections;
     const double tangent = c->matrix * c->states;
-    struct share one =
-        step_of(c, WORK_JACOBIAN, WORK_APPROXIMATE, tangent, k->step + k->tangent, 1);
+    struct share one = step_of(c, WORK_STEP, WORK_APPROXIMATE, 0, k->step, 1);
+    if (corrections > 0)
+        add(tile, &one, (1 - rough) * c->tile.warm_steps);
+    one = step_of(c, WORK_JACOBIAN, WORK_APPROXIMATE, tangent, k->step + k->tangent, 1);
     add(tile, &one, rough * chunk);
     one = step_of(c, WORK_JACOBIAN, math, tangent, k->step + k->tangent, 1);
-    add(tile, &one, fmax(*corrections - rough, 0) * chunk);
+    add(tile, &one, corrections * chunk);
+    *all_corrections = rough + corrections;
     if (c->tile.recorded > 0) {
         /* Moved in first order instead, and one step to see how far off that is. */
         const double moves = c->strategy->vc * (stores + c->states + c->matrix);
@@ -157,14 +162,14 @@ static void forward_tile(struct share *tile, const struct context *c, double *co
         tile->latency += k->overlap * chunk * moves;
     } else {
         one = step_of(c, WORK_OUTPUTS, math, stores, k->step, 1);
-        add(tile, &one, finals * chunk);
-        tile->latency += finals * k->barrier;
+        add(tile, &one, (double)count.finals * chunk);
+        tile->latency += (double)count.finals * k->barrier;
     }
     if (chunks * cluster > 1) {
         double issue;
         const double latency = scan_of(c, &issue);
-        tile->latency += *corrections * latency;
-        tile->issue += *corrections * issue;
+        tile->latency += *all_corrections * latency;
+        tile->issue += *all_corrections * issue;
     }
 }
 

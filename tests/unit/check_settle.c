@@ -42,21 +42,38 @@ START_TEST(an_affine_cell_needs_one_correction)
 {
     settle_text("cell c { state h; input u; param a in [-0.9, 0.9]; h' = a*h + u; }");
     for (int a = 0; a < SETTLE_CHUNKS; a++)
-        for (int b = 0; b < SETTLE_TILES; b++)
-            ck_assert_msg(found.corrections[a][b] == 1, "chunk %d, tile %d: %g", a, b,
-                          (double)found.corrections[a][b]);
+        for (int b = 0; b < SETTLE_TILES; b++) {
+            const struct settle_count *count = &found.of[SETTLE_32][a][b];
+            ck_assert_msg(count->corrections == 1 && count->rough == 0, "chunk %d, tile %d: %g", a,
+                          b, (double)count->corrections);
+        }
 }
 END_TEST
 
+/* A gated cell forgets within 32 steps, in 16-bit storage within 16. */
 START_TEST(longer_chunks_of_a_contracting_cell_need_fewer_corrections)
 {
     settle_cell("paragru");
-    for (int b = 0; b < SETTLE_TILES; b++) {
-        ck_assert(found.corrections[0][b] <= 4);
-        for (int a = 2; a < SETTLE_CHUNKS; a++)
-            ck_assert_msg(found.corrections[a][b] == 2, "chunk %d, tile %d: %g", a, b,
-                          (double)found.corrections[a][b]);
-    }
+    for (int r = 0; r < SETTLE_ROUNDINGS; r++)
+        for (int b = 0; b < SETTLE_TILES; b++) {
+            const struct settle_count *first = &found.of[r][0][b];
+            ck_assert(first->rough + first->corrections <= 4);
+            ck_assert(first->rough == 1);
+            for (int a = r == SETTLE_16 ? 2 : 3; a < SETTLE_CHUNKS; a++)
+                ck_assert_msg(found.of[r][a][b].corrections == 1 && found.of[r][a][b].rough == 0,
+                              "rounding %d, chunk %d, tile %d: %g and %g", r, a, b,
+                              (double)found.of[r][a][b].rough,
+                              (double)found.of[r][a][b].corrections);
+        }
+}
+END_TEST
+
+/* ... and one that keeps 0.99 of its state does not. */
+START_TEST(a_cell_that_remembers_begins_with_a_rough_correction)
+{
+    settle_text("cell c { state h; input u; h' = 0.99*h + 0.01*tanh(h + u); }");
+    for (int a = 0; a < SETTLE_CHUNKS; a++)
+        ck_assert(found.of[SETTLE_32][a][1].rough == 1);
 }
 END_TEST
 
@@ -64,12 +81,13 @@ START_TEST(what_does_not_contract_needs_more_in_longer_tiles)
 {
     settle_cell("unicornn");
     for (int a = 1; a < SETTLE_CHUNKS; a++) {
-        ck_assert(found.corrections[a][2] > found.corrections[a][0]);
-        ck_assert(found.corrections[a][3] >= 16);
+        const struct settle_count *row = found.of[SETTLE_32][a];
+        ck_assert(row[2].corrections > row[0].corrections);
+        ck_assert(row[3].corrections >= 15);
     }
     /* Never more than one for every chunk. */
     for (int a = 0; a < SETTLE_CHUNKS; a++)
-        ck_assert(found.corrections[a][3] <= 256);
+        ck_assert(found.of[SETTLE_32][a][3].corrections <= 256);
 }
 END_TEST
 
@@ -84,28 +102,26 @@ END_TEST
 
 START_TEST(places_between_are_between)
 {
-    struct settle s;
-    double corrections, finals;
+    struct settle s = {0};
+    struct settle_count count;
     for (int a = 0; a < SETTLE_CHUNKS; a++)
-        for (int b = 0; b < SETTLE_TILES; b++) {
-            s.corrections[a][b] = (float)(10 - 2 * a + b);
-            s.finals[a][b] = (float)(1 + b);
-        }
-    settle_at(&s, 16, 1, &corrections, &finals);
-    ck_assert(corrections == 0 && finals == 1); /* one chunk runs in order */
-    settle_at(&s, 4, 4, &corrections, &finals);
-    ck_assert(corrections == 10 && finals == 1);
-    settle_at(&s, 64, 256, &corrections, &finals);
-    ck_assert(corrections == 5 && finals == 4);
-    settle_at(&s, 8, 16, &corrections, &finals);
-    ck_assert(corrections == 9 && finals == 2);
-    settle_at(&s, 16, 32, &corrections, &finals);
-    ck_assert(fabs(corrections - 7.5) < 1e-12 && fabs(finals - 2.5) < 1e-12);
+        for (int b = 0; b < SETTLE_TILES; b++)
+            s.of[SETTLE_16][a][b] = (struct settle_count){
+                .rough = a < 2, .corrections = (float)(10 - 2 * a + b), .finals = (float)(1 + b)};
+    count = settle_at(&s, SETTLE_16, 16, 1);
+    ck_assert(count.corrections == 0 && count.finals == 1); /* one chunk runs in order */
+    count = settle_at(&s, SETTLE_16, 4, 4);
+    ck_assert(count.corrections == 10 && count.finals == 1 && count.rough == 1);
+    count = settle_at(&s, SETTLE_16, 64, 256);
+    ck_assert(count.corrections == 5 && count.finals == 4 && count.rough == 0);
+    count = settle_at(&s, SETTLE_16, 8, 16);
+    ck_assert(count.corrections == 9 && count.finals == 2);
+    count = settle_at(&s, SETTLE_16, 16, 32);
+    ck_assert(fabsf(count.corrections - 7.5f) < 1e-6f && fabsf(count.finals - 2.5f) < 1e-6f);
     /* Behind the table: shorter chunks as the shortest, longer tiles further on. */
-    settle_at(&s, 1, 4, &corrections, &finals);
-    ck_assert(corrections == 10);
-    settle_at(&s, 64, 1024, &corrections, &finals);
-    ck_assert(corrections == 6);
+    ck_assert(settle_at(&s, SETTLE_16, 1, 4).corrections == 10);
+    ck_assert(settle_at(&s, SETTLE_16, 64, 1024).corrections == 6);
+    ck_assert(settle_at(&s, SETTLE_32, 8, 16).corrections == 0); /* another table */
 }
 END_TEST
 
@@ -115,6 +131,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, an_affine_cell_needs_one_correction);
     tcase_add_test(tcase, longer_chunks_of_a_contracting_cell_need_fewer_corrections);
+    tcase_add_test(tcase, a_cell_that_remembers_begins_with_a_rough_correction);
     tcase_add_test(tcase, what_does_not_contract_needs_more_in_longer_tiles);
     tcase_add_test(tcase, the_same_cell_gives_the_same_numbers);
     tcase_add_test(tcase, places_between_are_between);
