@@ -173,6 +173,7 @@ START_TEST(options_set_constants)
 {
     static const char source[] = "cell c { const k = 2; state h; h' = k*h; }";
     static const char *const good[] = {"k=0.25"}, *const bad[] = {"k"}, *const worse[] = {"k=x"};
+    static const char *const infinite[] = {"k=1e999"};
     prnn_cell_options options = PRNN_CELL_OPTIONS_INIT;
     prnn_cell_info info = PRNN_CELL_INFO_INIT;
     prnn_cell *other;
@@ -190,6 +191,42 @@ START_TEST(options_set_constants)
     options.defines = worse;
     REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
             PRNN_E_INVALID, "number");
+    options.defines = infinite;
+    ck_assert_int_lt(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+                     0);
+    ck_assert_ptr_null(other);
+    options.defines = NULL;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_INVALID, "NULL");
+}
+END_TEST
+
+START_TEST(options_choose_warnings)
+{
+    static const char source[] = "cell c { state h; input u, w; h' = 0.5*h + u; }";
+    static const char *const strict[] = {"error=unused"}, *const off[] = {"error", "no-unused"},
+                             *const bad[] = {"unheard-of"}, *const missing[] = {NULL};
+    prnn_cell_options options = PRNN_CELL_OPTIONS_INIT;
+    prnn_cell *other;
+    options.warnings = strict;
+    options.warning_count = 1;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_CELL, "'w' is never used");
+    options.warnings = off;
+    options.warning_count = 2;
+    ck_assert_int_eq(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+                     PRNN_OK);
+    prnn_cell_free(other);
+    options.warnings = bad;
+    options.warning_count = 1;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_INVALID, "'unheard-of' names no warning");
+    options.warnings = missing;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_INVALID, "names no warning");
+    options.warnings = NULL;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_INVALID, "NULL");
 }
 END_TEST
 
@@ -197,6 +234,15 @@ START_TEST(problems_without_meaning_are_refused)
 {
     prnn_plan *other;
     prnn_problem problem = small();
+    problem.math = (prnn_math)3;
+    REFUSED(prnn_plan_create(&other, cell, &problem), PRNN_E_INVALID, "math is 3");
+    problem = small();
+    problem.write = (prnn_write)4;
+    REFUSED(prnn_plan_create(&other, cell, &problem), PRNN_E_INVALID, "write is 4");
+    problem = small();
+    problem.seq_len = INT64_MAX;
+    REFUSED(prnn_plan_create(&other, cell, &problem), PRNN_E_LIMIT, "2^56");
+    problem = small();
     problem.batch = -1;
     REFUSED(prnn_plan_create(&other, cell, &problem), PRNN_E_INVALID, "batch -1");
     problem = small();
@@ -513,6 +559,7 @@ int main(void)
     tcase_add_test(tests, messages_are_text_and_data);
     tcase_add_test(tests, files_that_are_not_there_are_io);
     tcase_add_test(tests, options_set_constants);
+    tcase_add_test(tests, options_choose_warnings);
     tcase_add_test(tests, problems_without_meaning_are_refused);
     tcase_add_test(tests, every_binding_is_asked_for_by_name);
     tcase_add_test(tests, bindings_without_meaning_are_refused);
