@@ -25,10 +25,6 @@ sed 's/[{},]/\n/g; s/"//g' found | awk -F ': ' '
         print "gb_per_s", value["gb_per_s"] * value["ms"] * 1e6 / 330, "bytes an element"
         print "ratio_evaluate", (value["ratio_evaluate"] > 1 ? "above 1" : value["ratio_evaluate"])
     }'
-echo '-- compile times'
-bench "$SAMPLES/gru.cell" --compile-times >found
-echo "exit $?"
-sed -E 's/[0-9.]+ ms/N ms/g; s/  +[0-9.]+/  N/g' found
 echo '-- wrong command lines and environments'
 bench "$SAMPLES/bad.cell" | head -n 1
 bench "$SAMPLES/gru.cell" --shape 1x2x3 --save none/x.csv
