@@ -86,8 +86,10 @@ void candidate_grid(struct candidate_list *out, const struct model_problem *prob
         qsort(scores.scored, scores.count, sizeof *scores.scored, compare_scored);
     while (in_order < scores.count && strategy_is_sequential(&scores.scored[in_order].strategy))
         in_order++;
-    /* A quarter of the places is for running in order: what must not be lost against. */
-    const uint32_t kept = most / 4 > 4 ? most / 4 : 4;
+    /* A quarter of the places is for running in order, what must not be lost against; of few places
+     * up to half. */
+    const uint32_t few = most < 8 ? (most + 1) / 2 : 4;
+    const uint32_t kept = most / 4 > few ? most / 4 : few;
     *out = (struct candidate_list){
         .strategies = arena_array(arena, (size_t)most + kept + 1, sizeof *out->strategies)};
     out->sequential = out->count = take(out->strategies, scores.scored, in_order, kept);

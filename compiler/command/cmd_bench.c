@@ -120,12 +120,13 @@ static int evaluate_all(void *context)
 }
 
 /* Seconds of evaluating the functions of one step 'elements' times, on all threads and without
- * memory traffic: a sample of at most some millions, scaled. */
+ * memory traffic: of a sample, scaled; at most some millions, and enough that starting threads does
+ * not count. */
 static double measure_evaluate(struct bench *bench, const struct trial *trial, double elements)
 {
     if (!trial->plan->cpu || !cpu_plan_evaluate(trial->plan->cpu, 1))
         return NAN;
-    const double sample = elements < 1 << 22 ? elements : 1 << 22;
+    const double sample = fmin(fmax(elements, 1 << 20), 1 << 22);
     struct evaluations all = {
         arena_array(bench->inv->arena, (size_t)bench->threads, sizeof *all.shares), bench->threads};
     for (int i = 0; i < bench->threads; i++)

@@ -69,6 +69,13 @@ static void look_at_cache(struct findings *f)
     cache_close(cache);
 }
 
+static void add_failure(struct findings *f, const char *name, const char *call, cuda_result fault)
+{
+    const char *words = NULL;
+    dynload_cuda()->get_error_name(fault, &words);
+    add(f, name, true, arena_printf(f->arena, "%s: %s", call, words ? words : "an unknown error"));
+}
+
 /* Whether there is a device; without a driver, CUDA is not expected and nothing is wrong. */
 static bool look_at_driver(struct findings *f)
 {
@@ -91,7 +98,12 @@ static bool look_at_driver(struct findings *f)
     }
     add(f, "driver", false,
         arena_printf(f->arena, "%s, CUDA %d.%d", found->path, version / 1000, version % 1000 / 10));
-    if (cuda->device_get_count(&count) != CUDA_SUCCESS_CODE || count == 0) {
+    const cuda_result uncounted = cuda->device_get_count(&count);
+    if (uncounted != CUDA_SUCCESS_CODE) {
+        add_failure(f, "device", "cuDeviceGetCount", uncounted);
+        return false;
+    }
+    if (count == 0) {
         add(f, "device", true, "none is visible; is CUDA_VISIBLE_DEVICES set?");
         return false;
     }
@@ -99,13 +111,17 @@ static bool look_at_driver(struct findings *f)
         cuda_device_id device;
         char words[128] = "";
         int major = 0, minor = 0, processors = 0;
-        if (cuda->device_get(&device, i) != CUDA_SUCCESS_CODE)
+        const char *name_of_device = arena_printf(f->arena, "cuda:%d", i);
+        const cuda_result refused = cuda->device_get(&device, i);
+        if (refused != CUDA_SUCCESS_CODE) {
+            add_failure(f, name_of_device, "cuDeviceGet", refused);
             continue;
+        }
         cuda->device_get_name(words, sizeof words, device);
         cuda->device_get_attribute(&major, CUDA_DEVICE_MAJOR, device);
         cuda->device_get_attribute(&minor, CUDA_DEVICE_MINOR, device);
         cuda->device_get_attribute(&processors, CUDA_DEVICE_MULTIPROCESSORS, device);
-        add(f, arena_printf(f->arena, "cuda:%d", i), false,
+        add(f, name_of_device, false,
             arena_printf(f->arena, "%s, sm_%d%d, %d multiprocessors", words, major, minor,
                          processors));
     }

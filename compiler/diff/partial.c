@@ -51,8 +51,8 @@ struct partial partial_chain(struct ir *ir, struct partial carried, struct parti
     out.value = multiply(ir, carried.value, local.value);
     out.gate = both_gates(ir, carried.gate, local.gate);
     /* A factor may be infinite where the gate is shut, and another gate shuts elsewhere. */
-    out.is_shut_to_zero = carried.is_shut_to_zero && out.value == carried.value &&
-                          out.gate == carried.gate;
+    out.is_shut_to_zero =
+        carried.is_shut_to_zero && out.value == carried.value && out.gate == carried.gate;
     return out;
 }
 
@@ -158,11 +158,6 @@ static struct partial scaled(struct ir *ir, enum ir_op op, struct partial a, str
 /* C leaves the order of arguments open, and instructions are numbered as they are made. So in a
  * column at most one argument of a constructor makes instructions; GATED makes its condition first.
  */
-struct partial partial_of(struct ir *ir, uint32_t instruction, unsigned operand)
-{
-    const struct ir_insn insn = ir->insns[instruction];
-    struct partial condition;
-
 #define A partial_from(insn.a)
 #define B partial_from(insn.b)
 #define C partial_from(insn.c)
@@ -188,7 +183,6 @@ struct partial partial_of(struct ir *ir, uint32_t instruction, unsigned operand)
 #define SIN(a) unary(ir, IR_SIN, (a))
 #define COS(a) unary(ir, IR_COS, (a))
 #define SIGN(a) unary(ir, IR_SIGN, (a))
-    switch ((enum ir_op)insn.op) {
 #define OP1(ID, name, da, cost, text, eval)                                                        \
     case IR_##ID:                                                                                  \
         return da;
@@ -198,13 +192,20 @@ struct partial partial_of(struct ir *ir, uint32_t instruction, unsigned operand)
 #define OP3(ID, name, da, db, dc, cost, text, eval)                                                \
     case IR_##ID:                                                                                  \
         return operand == 0 ? da : operand == 1 ? db : dc;
+
+struct partial partial_of(struct ir *ir, uint32_t instruction, unsigned operand)
+{
+    const struct ir_insn insn = ir->insns[instruction];
+    struct partial condition;
+    switch ((enum ir_op)insn.op) {
 #include "ops.def"
-#undef OP1
-#undef OP2
-#undef OP3
     case IR_OP_COUNT:
         break;
     }
+    assert(false);
+    return (struct partial){0};
+}
+
 #undef A
 #undef B
 #undef C
@@ -230,6 +231,6 @@ struct partial partial_of(struct ir *ir, uint32_t instruction, unsigned operand)
 #undef SIN
 #undef COS
 #undef SIGN
-    assert(false);
-    return (struct partial){0};
-}
+#undef OP1
+#undef OP2
+#undef OP3

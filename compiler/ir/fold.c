@@ -10,11 +10,6 @@
 
 #define real double
 #define REAL(f) f
-
-double ir_fold_eval(enum ir_op op, double a, double b, double c)
-{
-    (void)c;
-    switch (op) {
 #define OP1(ID, name, da, cost, text, eval)                                                        \
     case IR_##ID:                                                                                  \
         return (double)(eval);
@@ -24,16 +19,22 @@ double ir_fold_eval(enum ir_op op, double a, double b, double c)
 #define OP3(ID, name, da, db, dc, cost, text, eval)                                                \
     case IR_##ID:                                                                                  \
         return (double)(eval);
+
+
+double ir_fold_eval(enum ir_op op, double a, double b, double c)
+{
+    (void)c;
+    switch (op) {
 #include "ops.def"
-#undef OP1
-#undef OP2
-#undef OP3
     case IR_OP_COUNT:
         break;
     }
     return (double)NAN;
 }
 
+#undef OP1
+#undef OP2
+#undef OP3
 #undef real
 #undef REAL
 

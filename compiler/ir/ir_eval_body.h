@@ -9,6 +9,21 @@
 #include "ir_program.h"
 #include "ir_real.h"
 
+#define OP1(ID, name, da, cost, text, eval)                                                        \
+    case IR_##ID:                                                                                  \
+        y[i] = (real)(eval);                                                                       \
+        break;
+#define OP2(ID, name, da, db, cost, text, eval)                                                    \
+    case IR_##ID:                                                                                  \
+        y[i] = (real)(eval);                                                                       \
+        break;
+#define OP3(ID, name, da, db, dc, cost, text, eval)                                                \
+    case IR_##ID: {                                                                                \
+        const real c = scratch[insn->c];                                                           \
+        y[i] = (real)(eval);                                                                       \
+        break;                                                                                     \
+    }
+
 void REAL_EVAL(const struct ir_program *program, const struct REAL_LEAVES *leaves, real *scratch)
 {
     for (uint32_t i = 0; i < program->leaf_count; i++) {
@@ -37,24 +52,7 @@ void REAL_EVAL(const struct ir_program *program, const struct REAL_LEAVES *leave
         const struct ir_program_insn *insn = &program->insns[i];
         const real a = scratch[insn->a], b = scratch[insn->b];
         switch ((enum ir_op)insn->op) {
-#define OP1(ID, name, da, cost, text, eval)                                                        \
-    case IR_##ID:                                                                                  \
-        y[i] = (real)(eval);                                                                       \
-        break;
-#define OP2(ID, name, da, db, cost, text, eval)                                                    \
-    case IR_##ID:                                                                                  \
-        y[i] = (real)(eval);                                                                       \
-        break;
-#define OP3(ID, name, da, db, dc, cost, text, eval)                                                \
-    case IR_##ID: {                                                                                \
-        const real c = scratch[insn->c];                                                           \
-        y[i] = (real)(eval);                                                                       \
-        break;                                                                                     \
-    }
 #include "ops.def"
-#undef OP1
-#undef OP2
-#undef OP3
         case IR_OP_COUNT:
             break;
         }
@@ -67,6 +65,9 @@ void REAL_EVAL(const struct ir_program *program, const struct REAL_LEAVES *leave
     }
 }
 
+#undef OP1
+#undef OP2
+#undef OP3
 #undef real
 #undef REAL
 #undef REAL_LEAVES

@@ -61,7 +61,9 @@ static prnn_status check_lengths(int64_t batch, int64_t seq_len, int64_t channel
                           "batch %lld, seq_len %lld, channels %lld: needed are lengths of at "
                           "least 0",
                           (long long)batch, (long long)seq_len, (long long)channels);
-    if (__builtin_mul_overflow(batch + 1, seq_len + 1, &product) ||
+    const int64_t longest = batch > seq_len ? batch : seq_len;
+    if (longest > ELEMENTS_MAX || channels > ELEMENTS_MAX ||
+        __builtin_mul_overflow(batch + 1, seq_len + 1, &product) ||
         __builtin_mul_overflow(product, channels + 1, &product) ||
         __builtin_mul_overflow(product, scalars + 1, &product) || product > ELEMENTS_MAX)
         return status_set(PRNN_E_LIMIT,

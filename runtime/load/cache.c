@@ -73,19 +73,18 @@ bool cache_trouble(struct cache *cache, char *text, size_t size)
     return told;
 }
 
+/* Bytes, or a number with K, M or G; what is anything else is not half understood. */
 static uint64_t max_bytes_from(const char *text)
 {
+    static const char units[] = "KMGkmg";
     char *end = NULL;
     if (!text || text[0] < '0' || text[0] > '9')
         return CACHE_DEFAULT_BYTES;
-    uint64_t value = strtoull(text, &end, 10);
-    unsigned shift = 0;
-    if (*end == 'K' || *end == 'k')
-        shift = 10;
-    else if (*end == 'M' || *end == 'm')
-        shift = 20;
-    else if (*end == 'G' || *end == 'g')
-        shift = 30;
+    const uint64_t value = strtoull(text, &end, 10);
+    const char *unit = strchr(units, *end);
+    if (!unit || (*unit && end[1]))
+        return CACHE_DEFAULT_BYTES;
+    const unsigned shift = *unit ? 10 * (unsigned)((unit - units) % 3 + 1) : 0;
     return value > UINT64_MAX >> shift ? UINT64_MAX : value << shift;
 }
 

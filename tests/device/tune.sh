@@ -49,6 +49,18 @@ echo '-- the device fails'
 FAKE_FAIL=cuEventRecord tune --shapes 2,300,64 --csv tune.csv
 wc -l <tune.csv
 echo
+echo '-- without a list, what the model picks: so many, some of them in order'
+pararnnc tune "$CELLS/indrnn.cell" --shapes 2,300,64 --direction forward --most 3 --dry-run --csv tune.csv >found 2>&1
+echo "exit $?, $(cut -d, -f9 tune.csv | tail -n +2 | sort -u | awk '{ n[$1 == "W1"]++ } END { print n[1] + 0, "in order", n[0] + 0, "not" }')"
+echo
+echo '-- nowhere to store it'
+echo 'W8 S16 L32 V1 R2 C1' >list
+PARARNNC_CACHE_DIR=none tune --shapes 2,300,64 --direction forward
+for list in no-such-list /; do
+    pararnnc tune "$CELLS/indrnn.cell" --candidates $list 2>&1
+    echo "exit $?"
+done
+echo
 echo '-- wrong command lines'
 for options in '--shapes 1,2' '--dtype f32,f32' '--dtype f8' '--device cpu' '--csv /no/such/place'; do
     pararnnc tune "$CELLS/indrnn.cell" --candidates list $options 2>&1 >out | head -n 1

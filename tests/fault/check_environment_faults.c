@@ -205,6 +205,12 @@ START_TEST(small_limits_end_in_an_exit_code)
         {RLIMIT_NOFILE, 0, 24, "RLIMIT_NOFILE"},
         {RLIMIT_FSIZE, 0, 64, "RLIMIT_FSIZE"},
     };
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    if (rows[_i].kind == RLIMIT_AS)
+        return; /* whose own memory needs more than any of these */
+#endif
+#endif
     static const char *const argvs[][8] = {
         {"pararnnc", "check", "deep.cell"},
         {"pararnnc", "explain", "lstm.cell"},

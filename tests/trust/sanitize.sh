@@ -1,6 +1,7 @@
 #!/bin/sh
 # The tests again under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer, built by clang
-# with warnings as errors; the same run counts which lines and branches were reached.
+# with warnings as errors; the same run counts which lines and branches were reached. What is generated
+# (scanner, parser, embedded texts) and the tests themselves are not counted.
 #
 #   sh sanitize.sh SOURCE BUILD FIGURES REPORT
 #
@@ -29,18 +30,24 @@ export LSAN_OPTIONS="suppressions=$here/leaks.supp:print_suppressions=0"
 apart='^check_(cpu_parallel|hostcc|nvrtc|cuda_backend|shim|texts)$'
 # These judge what is built for users, or have no part of the library in them.
 without='^(install|golden_abi|header_)'
+# Of the trust programme, what takes no time; the other tests of faults start thousands of processes.
+quick='^check_misuse$'
 status=0
 run() {
-    ctest --test-dir "$build" -j2 --output-on-failure -LE trust "$@" >"$build.log" 2>&1 || {
+    ctest --test-dir "$build" -j2 --output-on-failure "$@" >"$build.log" 2>&1 || {
         grep -v -e ' Start ' -e ' Passed ' "$build.log"
         status=1
     }
     grep '% tests passed' "$build.log"
     ran=$((ran + $(grep -c ' Passed ' "$build.log")))
+    if grep -q ' device_.*Skipped' "$build.log"; then
+        has_nvrtc=no
+    fi
 }
-ran=0
-CK_FORK=no run -E "$apart|$without"
-ASAN_OPTIONS=detect_leaks=0 run -R "$apart"
+ran=0 has_nvrtc=yes
+CK_FORK=no run -LE trust -E "$apart|$without"
+CK_FORK=no run -R "$quick"
+ASAN_OPTIONS=detect_leaks=0 run -LE trust -R "$apart"
 
 "$llvm/llvm-profdata" merge -sparse -o "$build/all.profdata" "$build"/profile/*.profraw || exit 1
 mkdir -p "$report"
@@ -54,11 +61,16 @@ cover show -show-branches=count |
     awk '/^\/.*:$/ { file = $0 } /^ *[0-9]+\| *0\|/ { if (file != "") print "\n" file; file = ""; print }' \
         >"$report/unreached-lines.txt"
 # The columns of the last line: regions, functions, lines, branches; each count, missed, per cent.
-awk -v ran=$ran '
+# Without NVRTC what works on a device is skipped, and what was reached says nothing.
+awk -v ran=$ran -v has_nvrtc=$has_nvrtc '
     $1 == "TOTAL" {
         sub("%", "", $10); sub("%", "", $13)
         printf "tests under ASan, UBSan and LeakSanitizer\t%d\t120\n", ran
-        printf "lines reached: %s %% of %d, branches: %s %% of %d\n", $10, $8, $13, $11 >"/dev/stderr"
+        if (has_nvrtc == "yes") {
+            printf "lines that they reach, %%\t%s\t95\n", $10
+            printf "branches that they reach, %%\t%s\t85\n", $13
+        } else
+            printf "not judged without NVRTC: %s %% of lines, %s %% of branches\n", $10, $13 >"/dev/stderr"
         found = 1
     }
     END { exit !found }' "$report/files.txt" >"$figures" || {

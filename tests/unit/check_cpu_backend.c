@@ -258,6 +258,34 @@ START_TEST(without_a_compiler_the_answers_are_the_same)
 }
 END_TEST
 
+/* Packed or not, either direction, each type: an error of more than the type's is a wrong index. */
+START_TEST(without_a_compiler_every_layout_and_type_is_the_recurrence)
+{
+    static const prnn_storage storages[] = {PRNN_F64, PRNN_F32, PRNN_BF16, PRNN_F16};
+    static const double limits[] = {1e-13, 2e-6, 0.02, 0.003};
+    static const int64_t starts[] = {0, 3, 3, 4, 9, 13};
+    struct world w;
+    prnn_problem problem = problem_of(5, 13, 3, storages[_i % 4]);
+    problem.packed = _i / 4 % 2;
+    problem.reverse = _i / 8 % 2;
+    world_make(&w, cells[_i / 16], &problem);
+    if (problem.packed) {
+        w.cu_seqlens = malloc(sizeof starts);
+        memcpy(w.cu_seqlens, starts, sizeof starts);
+    }
+    ck_assert_int_eq(setenv("PARARNNC_CC", "none", 1), 0);
+    world_run(&w);
+    unsetenv("PARARNNC_CC");
+    const double error = world_forward_error(&w);
+    ck_assert_msg(error <= limits[_i % 4], "%s: storage %d is off by %g", texts[_i / 16],
+                  (int)problem.storage, error);
+    if (problem.storage == PRNN_F64)
+        ck_assert_msg(world_backward_error(&w) <= 2e-7, "%s: a slope is off by %g", texts[_i / 16],
+                      world_backward_error(&w));
+    world_free(&w);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cpu backend");
@@ -277,6 +305,8 @@ int main(void)
     tcase_add_loop_test(tests, nothing_to_do_is_fine, 0, 3 * CELLS);
     tcase_add_loop_test(tests, a_nan_stays_in_its_sequence_and_channel, 0, 2);
     tcase_add_loop_test(tests, without_a_compiler_the_answers_are_the_same, 0, 4 * CELLS);
+    tcase_add_loop_test(tests, without_a_compiler_every_layout_and_type_is_the_recurrence, 0,
+                        16 * CELLS);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

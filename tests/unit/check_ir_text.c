@@ -153,6 +153,20 @@ static const struct {
     {HEAD "input u init cold\n", "unknown 'init'", 3},
     {HEAD "input u doc \"\\q\"\n", "escape", 3},
     {HEAD "what\n", "is due", 3},
+    {HEAD "input\n", "name is missing", 3},
+    {HEAD "input u[\n", "", 3},
+    {HEAD "input u[2\n", "", 3},
+    {HEAD "input u[2,\n", "", 3},
+    {HEAD "input u in\n", "", 3},
+    {HEAD "input u in 0\n", "", 3},
+    {HEAD "input u init normal\n", "", 3},
+    {HEAD "input u doc x\n", "", 3},
+    {HEAD "out next.x = h0\n", "", 3},
+    {HEAD "out next.0 h0\n", "'=' is missing", 3},
+    {HEAD "out next.0 =\n", "", 3},
+    {HEAD "out next.4294967295 = h0\n", "too large", 3},
+    {HEAD "%0 = where h0, h0\n", "',' is missing", 3},
+    {HEAD "%x = tanh h0\n", "", 3},
 };
 
 START_TEST(fault_is_reported_with_its_line)

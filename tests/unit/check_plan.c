@@ -173,6 +173,7 @@ START_TEST(options_set_constants)
 {
     static const char source[] = "cell c { const k = 2; state h; h' = k*h; }";
     static const char *const good[] = {"k=0.25"}, *const bad[] = {"k"}, *const worse[] = {"k=x"};
+    static const char *const infinite[] = {"k=1e999"};
     prnn_cell_options options = PRNN_CELL_OPTIONS_INIT;
     prnn_cell_info info = PRNN_CELL_INFO_INIT;
     prnn_cell *other;
@@ -190,6 +191,42 @@ START_TEST(options_set_constants)
     options.defines = worse;
     REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
             PRNN_E_INVALID, "number");
+    options.defines = infinite;
+    ck_assert_int_lt(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+                     0);
+    ck_assert_ptr_null(other);
+    options.defines = NULL;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_INVALID, "NULL");
+}
+END_TEST
+
+START_TEST(options_choose_warnings)
+{
+    static const char source[] = "cell c { state h; input u, w; h' = 0.5*h + u; }";
+    static const char *const strict[] = {"error=unused"}, *const off[] = {"error", "no-unused"},
+                             *const bad[] = {"unheard-of"}, *const missing[] = {NULL};
+    prnn_cell_options options = PRNN_CELL_OPTIONS_INIT;
+    prnn_cell *other;
+    options.warnings = strict;
+    options.warning_count = 1;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_CELL, "'w' is never used");
+    options.warnings = off;
+    options.warning_count = 2;
+    ck_assert_int_eq(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+                     PRNN_OK);
+    prnn_cell_free(other);
+    options.warnings = bad;
+    options.warning_count = 1;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_INVALID, "'unheard-of' names no warning");
+    options.warnings = missing;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_INVALID, "names no warning");
+    options.warnings = NULL;
+    REFUSED(prnn_cell_load_text(&other, ctx, NULL, source, sizeof source - 1, &options),
+            PRNN_E_INVALID, "NULL");
 }
 END_TEST
 
@@ -197,6 +234,15 @@ START_TEST(problems_without_meaning_are_refused)
 {
     prnn_plan *other;
     prnn_problem problem = small();
+    problem.math = (prnn_math)3;
+    REFUSED(prnn_plan_create(&other, cell, &problem), PRNN_E_INVALID, "math is 3");
+    problem = small();
+    problem.write = (prnn_write)4;
+    REFUSED(prnn_plan_create(&other, cell, &problem), PRNN_E_INVALID, "write is 4");
+    problem = small();
+    problem.seq_len = INT64_MAX;
+    REFUSED(prnn_plan_create(&other, cell, &problem), PRNN_E_LIMIT, "2^56");
+    problem = small();
     problem.batch = -1;
     REFUSED(prnn_plan_create(&other, cell, &problem), PRNN_E_INVALID, "batch -1");
     problem = small();
@@ -367,11 +413,12 @@ START_TEST(steps_in_a_row_are_the_forward_solve)
 }
 END_TEST
 
-/* Exact arithmetic: entries in {-1, 0, 1}, small integers. Any error is a wrong index. */
+/* Exact arithmetic: entries in {-1, 0, 1}, small integers that 8 bits hold. Any error is a wrong
+ * index. Initial and final states of 16-bit tensors are float. */
 START_TEST(the_scan_is_the_recurrence_exactly)
 {
     enum { B = 2, T = 37, N = 5 };
-    static const prnn_storage storages[] = {PRNN_F32, PRNN_F64};
+    static const prnn_storage storages[] = {PRNN_F32, PRNN_F64, PRNN_BF16, PRNN_F16};
     const uint32_t n = 1 + (uint32_t)_i % 4;
     prnn_scan_problem problem = PRNN_SCAN_PROBLEM_INIT;
     problem.batch = B;
@@ -383,7 +430,8 @@ START_TEST(the_scan_is_the_recurrence_exactly)
     problem.reverse = _i / 16 % 2;
     problem.storage = storages[_i / 32];
     const uint32_t entries = problem.is_diagonal ? n : n * n;
-    const size_t size = problem.storage == PRNN_F64 ? 8 : 4;
+    const prnn_storage state_storage = problem.storage == PRNN_F64 ? PRNN_F64 : PRNN_F32;
+    const size_t size = sizeof(double);
     void *jacobian = calloc(B * T * N * entries, size), *r = calloc(B * T * N * n, size);
     void *h = calloc(B * T * N * n, size), *h0 = calloc(B * N * n, size);
     void *last = calloc(B * N * n, size);
@@ -394,10 +442,10 @@ START_TEST(the_scan_is_the_recurrence_exactly)
                 const uint32_t k = problem.is_diagonal ? i : i * n + (uint32_t)(bt + c + i) % n;
                 element_store(problem.storage, jacobian, (bt * entries + k) * N + c,
                               floor(1.5 * world_random() + 0.5));
-                element_store(problem.storage, r, (bt * n + i) * N + c, floor(8 * world_random()));
+                element_store(problem.storage, r, (bt * n + i) * N + c, floor(3 * world_random()));
             }
     for (int64_t at = 0; at < B * N * n; at++)
-        element_store(problem.storage, h0, at, floor(8 * world_random()));
+        element_store(state_storage, h0, at, floor(3 * world_random()));
     prnn_plan *scan;
     ck_assert_msg(prnn_scan_plan_create(&scan, ctx, &problem) == PRNN_OK, "%s", prnn_last_error());
     memset(args, 0, sizeof args);
@@ -411,7 +459,7 @@ START_TEST(the_scan_is_the_recurrence_exactly)
         for (int64_t c = 0; c < N; c++) {
             double state[4], next[4];
             for (uint32_t i = 0; i < n; i++)
-                state[i] = element_load(problem.storage, h0, (b * n + i) * N + c);
+                state[i] = element_load(state_storage, h0, (b * n + i) * N + c);
             for (int64_t step = 0; step < T; step++) {
                 const int64_t t = b * T + (problem.reverse ? T - 1 - step : step);
                 for (uint32_t i = 0; i < n; i++) {
@@ -432,7 +480,7 @@ START_TEST(the_scan_is_the_recurrence_exactly)
                                   "n %u: state %u of step %d", n, i, (int)t);
             }
             for (uint32_t i = 0; i < n; i++)
-                ck_assert(element_load(problem.storage, last, (b * n + i) * N + c) == state[i]);
+                ck_assert(element_load(state_storage, last, (b * n + i) * N + c) == state[i]);
         }
     prnn_plan_free(scan);
     free(jacobian);
@@ -452,6 +500,16 @@ START_TEST(scans_without_meaning_are_refused)
     problem.block = 2;
     problem.struct_size = 1;
     REFUSED(prnn_scan_plan_create(&scan, ctx, &problem), PRNN_E_INVALID, "struct_size");
+    problem.struct_size = sizeof problem;
+    problem.storage = (prnn_storage)4;
+    REFUSED(prnn_scan_plan_create(&scan, ctx, &problem), PRNN_E_INVALID, "storage is 4");
+    problem.storage = PRNN_F32;
+    problem.threads = -1;
+    REFUSED(prnn_scan_plan_create(&scan, ctx, &problem), PRNN_E_INVALID, "threads is -1");
+    problem.threads = 0;
+    problem.batch = INT64_MAX;
+    REFUSED(prnn_scan_plan_create(&scan, ctx, &problem), PRNN_E_LIMIT, "2^56");
+    ck_assert_ptr_null(scan);
 }
 END_TEST
 
@@ -501,6 +559,7 @@ int main(void)
     tcase_add_test(tests, messages_are_text_and_data);
     tcase_add_test(tests, files_that_are_not_there_are_io);
     tcase_add_test(tests, options_set_constants);
+    tcase_add_test(tests, options_choose_warnings);
     tcase_add_test(tests, problems_without_meaning_are_refused);
     tcase_add_test(tests, every_binding_is_asked_for_by_name);
     tcase_add_test(tests, bindings_without_meaning_are_refused);
@@ -509,7 +568,7 @@ int main(void)
     tcase_add_test(tests, a_cell_too_large_for_a_kernel_is_a_limit);
     tcase_add_test(tests, a_plan_outlives_its_cell);
     tcase_add_test(tests, steps_in_a_row_are_the_forward_solve);
-    tcase_add_loop_test(tests, the_scan_is_the_recurrence_exactly, 0, 64);
+    tcase_add_loop_test(tests, the_scan_is_the_recurrence_exactly, 0, 128);
     tcase_add_test(tests, scans_without_meaning_are_refused);
     tcase_add_test(tests, threads_share_a_plan);
     suite_add_tcase(suite, tests);

@@ -91,6 +91,29 @@ START_TEST(what_does_not_contract_needs_more_in_longer_tiles)
 }
 END_TEST
 
+/* What the states start from is the guess: by default one step, which is near; 50 is far. */
+START_TEST(a_guess_that_is_far_away_costs_corrections)
+{
+    static const char text[] = "cell c { state h; input u; param a in [0, 0.5];%s"
+                               " h' = a*sin(h) + u; }";
+    char with[256], without[256];
+    double near = 0, far = 0;
+    snprintf(with, sizeof with, text, " guess h = 50;");
+    snprintf(without, sizeof without, text, "");
+    settle_text(without);
+    for (int a = 0; a < SETTLE_CHUNKS; a++)
+        for (int b = 0; b < SETTLE_TILES; b++)
+            near +=
+                (double)(found.of[SETTLE_32][a][b].rough + found.of[SETTLE_32][a][b].corrections);
+    settle_text(with);
+    for (int a = 0; a < SETTLE_CHUNKS; a++)
+        for (int b = 0; b < SETTLE_TILES; b++)
+            far +=
+                (double)(found.of[SETTLE_32][a][b].rough + found.of[SETTLE_32][a][b].corrections);
+    ck_assert_msg(far > near, "%g corrections from 50, %g by default", far, near);
+}
+END_TEST
+
 START_TEST(the_same_cell_gives_the_same_numbers)
 {
     settle_cell("brc");
@@ -133,6 +156,7 @@ int main(void)
     tcase_add_test(tcase, longer_chunks_of_a_contracting_cell_need_fewer_corrections);
     tcase_add_test(tcase, a_cell_that_remembers_begins_with_a_rough_correction);
     tcase_add_test(tcase, what_does_not_contract_needs_more_in_longer_tiles);
+    tcase_add_test(tcase, a_guess_that_is_far_away_costs_corrections);
     tcase_add_test(tcase, the_same_cell_gives_the_same_numbers);
     tcase_add_test(tcase, places_between_are_between);
     Suite *suite = suite_create("settle");

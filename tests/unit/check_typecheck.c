@@ -179,6 +179,9 @@ START_TEST(constants_are_computed)
         {"silu(0)", 0},
         {"softplus(0)", 0.6931471805599453},
         {"gelu(0)", 0},
+        {"sin(1)", 0.84147098480789651},
+        {"cos(1)", 0.54030230586813972},
+        {"pow(2, 0.5)", 1.4142135623730951},
         {"detach(2) + k", 4},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {

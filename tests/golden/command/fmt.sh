@@ -10,3 +10,4 @@ pararnnc fmt b.cell | cmp - a.cell && echo same
 printf "cell c { state h\n" >wrong.cell
 pararnnc fmt -i wrong.cell 2>/dev/null
 echo "exit $?: $(cat wrong.cell)"
+pararnnc fmt --check --write a.cell 2>&1 | head -n 1

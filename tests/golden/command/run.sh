@@ -44,3 +44,13 @@ for empty in batch seq-len channels; do
     pararnnc run mix.cell --device cpu --$empty 0 --json >out.json
     echo "exit $?, $empty 0"
 done
+# In words; a state that grows until it is infinite is said.
+words() {
+    pararnnc run "$@" --device cpu --seed 1 >out.txt
+    echo "exit $?"
+    sed -E 's/( +)[0-9.e+-]+( ms)?$/\1N\2/; s/corrections at most.*/corrections at most N/; s/^(processor|isa|compiler).*/\1 .../' out.txt
+}
+words mix.cell --batch 2 --seq-len 65 --channels 3 --moved
+printf "cell grow { state h = 1; input u; h' = h*h + 2 + u*u; }\n" >grow.cell
+words grow.cell --batch 1 --seq-len 40 --channels 2
+words grow.cell --batch 1 --seq-len 40 --channels 2 --dtype bf16 | grep infinite
