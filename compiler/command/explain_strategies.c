@@ -32,34 +32,18 @@ static void add_ms(struct textbuf *out, double seconds)
     textbuf_printf(out, "  %8s", digits.text);
 }
 
-struct in_order {
-    const struct model_problem *problem;
-    double seconds;
-};
-
-static void look(void *context, const struct strategy *strategy)
-{
-    struct in_order *fastest = context;
-    struct prediction prediction;
-    if (!strategy_is_sequential(strategy) ||
-        !strategy_is_known(strategy, fastest->problem->options.kernel))
-        return;
-    model_predict(&prediction, fastest->problem, strategy);
-    fastest->seconds = fmin(fastest->seconds, prediction.seconds);
-}
-
 static void add_row(struct textbuf *out, const struct model_problem *problem)
 {
-    struct strategy s;
-    struct prediction p;
-    struct in_order fastest = {problem, INFINITY};
+    struct strategy s, in_order;
+    struct prediction p, p_in_order;
     strategy_choose(&s, &p, problem);
-    strategy_grid(problem, look, &fastest);
+    strategy_in_order(&in_order, problem);
+    model_predict(&p_in_order, problem, &in_order);
     textbuf_printf(out, "%5" PRId64 "  %8" PRId64 "  %6" PRId64 "  %-9s", problem->batch,
                    problem->seq_len, problem->channels,
                    problem->options.kernel == ASSEMBLE_BACKWARD ? "backward" : "forward");
     add_ms(out, p.seconds);
-    add_ms(out, fastest.seconds);
+    add_ms(out, p_in_order.seconds);
     add_ms(out, p.memory);
     add_ms(out, p.issue);
     add_ms(out, p.special);
@@ -112,8 +96,7 @@ int explain_strategies(struct textbuf *out, struct invocation *inv, const struct
                     profile_problem(&profile, unit, device, &shape, &options);
                 add_row(out, &problem);
             }
-        textbuf_add(out,
-                    "whole: the parts overlap; in order: the best strategy that runs in order\n");
+        textbuf_add(out, "whole: the parts overlap; in order: the strategy for running in order\n");
     }
     if (!ctx)
         cache_close(cache);

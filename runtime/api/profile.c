@@ -9,10 +9,10 @@
 
 /* Share of the time of running in order that a strategy for parallel solving may be predicted to
  * take. Where it takes many corrections, their number depends on the inputs, and may well be half
- * as many again. */
-static double clear_win(double corrections)
+ * as many again; the backward pass is predicted less well. */
+static double clear_win(enum assemble_kernel kernel, double corrections)
 {
-    return corrections > 3 ? 0.65 : 0.9;
+    return kernel == ASSEMBLE_BACKWARD ? 0.85 : corrections > 3 ? 0.65 : 0.9;
 }
 
 struct search {
@@ -87,44 +87,41 @@ struct model_problem profile_problem(const struct profile *profile, const struct
                                   .settle = &profile->settle};
 }
 
+/* The best that solves in parallel. */
 struct best {
     const struct model_problem *problem;
-    struct strategy strategy[2]; /* in order, and parallel */
-    struct prediction prediction[2];
-    bool is_found[2];
+    struct strategy strategy;
+    struct prediction prediction;
+    bool is_found;
 };
 
 static void look(void *context, const struct strategy *strategy)
 {
     struct best *best = context;
-    const int which = !strategy_is_sequential(strategy);
     struct prediction prediction;
     if (!strategy_is_known(strategy, best->problem->options.kernel))
         return;
     model_predict(&prediction, best->problem, strategy);
-    if (best->is_found[which] && !(prediction.seconds < best->prediction[which].seconds))
+    if (best->is_found && !(prediction.seconds < best->prediction.seconds))
         return;
-    best->strategy[which] = *strategy;
-    best->prediction[which] = prediction;
-    best->is_found[which] = true;
+    best->strategy = *strategy;
+    best->prediction = prediction;
+    best->is_found = true;
 }
 
 void strategy_choose(struct strategy *out, struct prediction *prediction,
                      const struct model_problem *problem)
 {
     struct best best = {.problem = problem};
+    strategy_in_order(out, problem);
+    model_predict(prediction, problem, out);
     strategy_grid(problem, look, &best);
-    const struct prediction *parallel = &best.prediction[1];
-    const bool is_parallel =
-        best.is_found[1] &&
-        (!best.is_found[0] ||
-         parallel->seconds < clear_win(parallel->corrections) * best.prediction[0].seconds);
-    *out = best.strategy[is_parallel];
-    *prediction = best.prediction[is_parallel];
-    /* Nothing fits: the smallest there is, which the kernel then refuses with its words. */
-    if (!best.is_found[is_parallel])
-        *out = (struct strategy){
-            .lanes = 32, .vc = 1, .tile_chunks = 1, .chunk = 4, .stages = 2, .cluster = 1};
+    if (!best.is_found ||
+        !(best.prediction.seconds <
+          clear_win(problem->options.kernel, best.prediction.corrections) * prediction->seconds))
+        return;
+    *out = best.strategy;
+    *prediction = best.prediction;
 }
 
 void strategy_choose_scan(struct strategy *out, const struct backend_shape *shape)

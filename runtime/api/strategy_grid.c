@@ -1,6 +1,18 @@
 #include "strategy_grid.h"
 
+#include <math.h>
+
 enum { WARPS_LEAST = 3, THREADS_FEWEST = 64, THREADS_MOST = 1024, WIDTH_OF_CLUSTERS = 16384 };
+
+static uint32_t element_bytes(enum assemble_storage storage)
+{
+    return storage == ASSEMBLE_F64 ? 8 : storage == ASSEMBLE_F32 ? 4 : 2;
+}
+
+static uint32_t shared_most(const struct cuda_properties *device)
+{
+    return device->shared_optin > 0 ? (uint32_t)device->shared_optin : 48u << 10;
+}
 
 struct grid {
     const struct model_problem *problem;
@@ -94,28 +106,74 @@ static void offer_parallel(const struct grid *grid)
 void strategy_grid(const struct model_problem *problem,
                    void (*visit)(void *context, const struct strategy *strategy), void *context)
 {
-    const enum assemble_storage storage = problem->options.storage;
     const struct grid grid = {.problem = problem,
                               .visit = visit,
                               .context = context,
-                              .element_bytes = storage == ASSEMBLE_F64   ? 8
-                                               : storage == ASSEMBLE_F32 ? 4
-                                                                         : 2,
-                              .shared_most = problem->device->shared_optin > 0
-                                                 ? (uint32_t)problem->device->shared_optin
-                                                 : 48u << 10};
+                              .element_bytes = element_bytes(problem->options.storage),
+                              .shared_most = shared_most(problem->device)};
     offer_sequential(&grid);
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX)
         offer_parallel(&grid);
 }
 
+void strategy_in_order(struct strategy *out, const struct model_problem *problem)
+{
+    const double width = (double)problem->batch * (double)problem->channels;
+    const double warps = width / 32 / fmax(problem->device->multiprocessors, 1);
+    const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
+    const uint32_t bytes = element_bytes(problem->options.storage);
+    struct assemble_options options = problem->options;
+    struct strategy s = {
+        .lanes = 32, .vc = 1, .tile_chunks = 1, .chunk = 16, .stages = 4, .cluster = 1};
+    /* Within 4 % of the fastest of 18 for a GRU and an LSTM in f32 and bf16 on an H100
+     * (bench/results/2026-11-25-h100-in-order.csv). Where few warps are there, steps count: long
+     * tiles. Where many are, rows do: what a thread block asks for at once is to be some KiB, also
+     * of two channels a thread. */
+    if (warps < 3) {
+        if (is_backward) {
+            s.lanes = bytes >= 4 ? 64 : 32;
+            s.stages = 3;
+        }
+    } else if (warps < 6) {
+        if (is_backward) {
+            s.lanes = 64;
+            s.chunk = bytes >= 4 ? 4 : 8;
+        } else if (bytes >= 4) {
+            s.lanes = 64;
+            s.chunk = problem->seq_len < 128 ? 8 : 16;
+            s.stages = problem->seq_len < 128 ? 4 : 3;
+        }
+    } else {
+        s.lanes = 64;
+        s.vc = 2;
+        s.chunk = !is_backward && bytes < 4 ? 8 : 4;
+    }
+    while (s.lanes * s.vc > 32 && s.lanes * s.vc > 2 * problem->channels) {
+        s.lanes = s.vc > 1 ? s.lanes : s.lanes / 2;
+        s.vc = 1;
+    }
+    const uint32_t most = shared_most(problem->device);
+    for (options.strategy = s; assemble_shared_bytes(problem->unit->ir, &options) > most;
+         options.strategy = s) {
+        if (s.stages > 2)
+            s.stages--;
+        else if (s.chunk > 1)
+            s.chunk /= 2;
+        else if (s.vc > 1)
+            s.vc = 1;
+        else if (s.lanes > 32)
+            s.lanes /= 2;
+        else
+            break; /* nothing fits: the kernel refuses it with its words */
+    }
+    *out = s;
+}
+
 bool strategy_is_known(const struct strategy *strategy, enum assemble_kernel kernel)
 {
     const bool is_backward = kernel == ASSEMBLE_BACKWARD;
-    if (strategy_is_sequential(strategy))
-        return strategy->chunk <= (is_backward ? 8 : 16);
-    return strategy->lanes >= 8 && strategy->lanes <= (strategy->cluster > 1 ? 8 : 32) &&
-           strategy->tile_chunks >= 4 &&
+    return !strategy_is_sequential(strategy) && strategy->lanes >= 8 &&
+           strategy->lanes <= (strategy->cluster > 1 ? 8 : 32) && strategy->tile_chunks >= 4 &&
            strategy->tile_chunks <= (strategy->cluster > 1 ? 16 : 64) && strategy->vc == 1 &&
            strategy->stages <= 3 && (!is_backward || strategy->chunk <= 8);
 }

@@ -12,12 +12,16 @@ enum { STRATEGY_STATES_MAX = 6 };
 void strategy_grid(const struct model_problem *problem,
                    void (*visit)(void *context, const struct strategy *strategy), void *context);
 
+/* The strategy for running in order, by a rule of thumb from measurements. */
+void strategy_in_order(struct strategy *out, const struct model_problem *problem);
+
 static inline bool strategy_is_sequential(const struct strategy *strategy)
 {
     return strategy->tile_chunks == 1 && strategy->cluster == 1;
 }
 
-/* Whether enough of its kind was measured to trust a prediction; others are for 'tune'. */
+/* Whether enough of its kind, which solves in parallel, was measured to trust a prediction; others
+ * are for 'tune'. */
 bool strategy_is_known(const struct strategy *strategy, enum assemble_kernel kernel);
 
 #endif
