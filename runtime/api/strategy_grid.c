@@ -125,7 +125,7 @@ void strategy_in_order(struct strategy *out, const struct model_problem *problem
     struct assemble_options options = problem->options;
     struct strategy s = {
         .lanes = 32, .vc = 1, .tile_chunks = 1, .chunk = 16, .stages = 4, .cluster = 1};
-    /* Within 4 % of the fastest of 18 for a GRU and an LSTM in f32 and bf16 on an H100
+    /* Within 5 % of the fastest of 18 for a GRU and an LSTM in f32 and bf16 on an H100
      * (bench/results/2026-11-25-h100-in-order.csv). Where few warps are there, steps count: long
      * tiles. Where many are, rows do: what a thread block asks for at once is to be some KiB, also
      * of two channels a thread. */

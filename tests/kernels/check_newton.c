@@ -263,6 +263,55 @@ START_TEST(an_affine_cell_takes_exactly_one_correction)
 }
 END_TEST
 
+/* -- the first guess ----------------------------------------------------------------------------
+ */
+
+/* Each tile that begins with a rough correction counts 1000. */
+static const struct kernel_edit rough_counts[] = {
+    {"        corrections = 1;\n", "        corrections = 1000;\n"}, {NULL, NULL}};
+
+static uint64_t corrections_of(const char *cell, int strategy, int tiles)
+{
+    struct assemble_options options = options_of(strategy, ASSEMBLE_F32);
+    options.mode = ASSEMBLE_ACCURATE;
+    options.strategy.chunk = 16;
+    const struct kernel_shape shape = {.batch = 1,
+                                       .steps = tiles * tile_of(&options),
+                                       .channels = 5,
+                                       .tolerance = 1e-6,
+                                       .gain = 1};
+    struct kernel_plan plan;
+    struct kernel_data data;
+    kernel_plan_load_edited(&plan, cell, &options, rough_counts);
+    kernel_data_create(&data, &plan, &shape);
+    kernel_data_run(&data, SHIM_FORWARD);
+    kernel_data_check(&data);
+    const uint64_t sum = data.report[0].sum_corrections;
+    ck_assert_uint_eq(data.report[0].tiles, (uint64_t)tiles);
+    kernel_data_free(&data);
+    kernel_plan_free(&plan);
+    return sum;
+}
+
+/* 0.3^16: what was before a chunk is below all rounding at its end. */
+START_TEST(a_cell_that_forgets_takes_one_correction_a_tile)
+{
+    const uint64_t sum =
+        corrections_of("cell forgets { state h; input u; h' = tanh(0.3*h + u); }", 1 + _i, 6);
+    ck_assert_msg(sum == 6, "%llu corrections of 6 tiles", (unsigned long long)sum);
+}
+END_TEST
+
+/* 0.95^16 = 0.44: the first tile shows that the steps before are no guess; 64 tiles later it is
+ * tried again. */
+START_TEST(a_cell_that_remembers_goes_back_to_rough_corrections)
+{
+    const uint64_t sum = corrections_of(
+        "cell remembers { state h; input u; h' = 0.9*h + 0.05*tanh(h + u); }", 1 + _i, 70);
+    ck_assert_msg(sum / 1000 == 64 + 4, "%llu", (unsigned long long)sum);
+}
+END_TEST
+
 /* What a change of the kernel may lower and must not raise: corrections of all tiles together.
  * Seeds and text are fixed, and strict mode has the same bits everywhere, so the numbers are exact.
  */
@@ -362,6 +411,10 @@ int main(void)
     tcase_add_loop_test(tcase, a_planted_fault_spoils_the_order, 0, FAULTS);
     tcase_add_loop_test(tcase, an_affine_cell_takes_exactly_one_correction, 0,
                         2 * (KERNEL_STRATEGIES - 1));
+    tcase_add_loop_test(tcase, a_cell_that_forgets_takes_one_correction_a_tile, 0,
+                        KERNEL_STRATEGIES - 1);
+    tcase_add_loop_test(tcase, a_cell_that_remembers_goes_back_to_rough_corrections, 0,
+                        KERNEL_STRATEGIES - 1);
     tcase_add_loop_test(tcase, the_number_of_corrections_is_the_recorded_one, 0,
                         COUNTS * (KERNEL_STRATEGIES - 1));
     tcase_add_loop_test(tcase, stopped_too_early_it_has_no_clean_certificate, 0,

@@ -124,7 +124,7 @@ START_TEST(nothing_is_chosen_that_is_predicted_slower_than_running_in_order)
 }
 END_TEST
 
-/* By the measurements that the rule is from; each within 4 % of the fastest. */
+/* By the measurements that the rule is from; each within 5 % of the fastest. */
 START_TEST(many_recurrences_run_in_order_as_was_fastest)
 {
     static const struct {
