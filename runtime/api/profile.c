@@ -9,10 +9,10 @@
 
 /* Share of the time of running in order that a strategy for parallel solving may be predicted to
  * take. Where it takes many corrections, their number depends on the inputs, and may well be half
- * as many again; the backward pass is predicted less well. */
-static double clear_win(enum assemble_kernel kernel, double corrections)
+ * as many again. */
+static double clear_win(double corrections)
 {
-    return kernel == ASSEMBLE_BACKWARD ? 0.85 : corrections > 3 ? 0.65 : 0.9;
+    return corrections > 3 ? 0.65 : 0.9;
 }
 
 struct search {
@@ -117,8 +117,7 @@ void strategy_choose(struct strategy *out, struct prediction *prediction,
     model_predict(prediction, problem, out);
     strategy_grid(problem, look, &best);
     if (!best.is_found ||
-        !(best.prediction.seconds <
-          clear_win(problem->options.kernel, best.prediction.corrections) * prediction->seconds))
+        !(best.prediction.seconds < clear_win(best.prediction.corrections) * prediction->seconds))
         return;
     *out = best.strategy;
     *prediction = best.prediction;
