@@ -116,43 +116,48 @@ void strategy_grid(const struct model_problem *problem,
         offer_parallel(&grid);
 }
 
+/* What was within 5 % of the fastest of 18, for a GRU and an LSTM in f32 and bf16 on an H100
+ * (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv). Where few warps are there, steps
+ * count: long tiles. Where many are, rows do: what a thread block asks for at once is to be some
+ * KiB, also of two channels a thread. */
+static struct strategy measured_in_order(const struct model_problem *problem, double warps)
+{
+    const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
+    const bool is_short = problem->seq_len < 128;
+    const bool is_wide = element_bytes(problem->options.storage) >= 4;
+    struct strategy s = {.lanes = 64, .vc = 1, .tile_chunks = 1, .stages = 4, .cluster = 1};
+    if (warps < 3) {
+        s.lanes = is_backward && is_wide ? 64 : 32;
+        s.chunk = is_backward ? 16 : 32;
+        s.stages = is_backward ? 3 : 4;
+    } else if (warps < 6 && is_backward) {
+        s.chunk = is_wide ? 4 : 8;
+    } else if (warps < 6) {
+        s.lanes = is_wide ? 64 : 32;
+        s.chunk = is_wide && is_short ? 8 : 16;
+        s.stages = is_wide && !is_short ? 3 : 4;
+    } else {
+        s.vc = 2;
+        s.chunk = !is_backward && !is_wide ? 8 : 4;
+    }
+    return s;
+}
+
 void strategy_in_order(struct strategy *out, const struct model_problem *problem)
 {
     const double width = (double)problem->batch * (double)problem->channels;
     const double warps = width / 32 / fmax(problem->device->multiprocessors, 1);
-    const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
-    const uint32_t bytes = element_bytes(problem->options.storage);
+    const uint32_t most = shared_most(problem->device);
     struct assemble_options options = problem->options;
-    struct strategy s = {
-        .lanes = 32, .vc = 1, .tile_chunks = 1, .chunk = 16, .stages = 4, .cluster = 1};
-    /* Within 5 % of the fastest of 18 for a GRU and an LSTM in f32 and bf16 on an H100
-     * (bench/results/2026-11-25-h100-in-order.csv). Where few warps are there, steps count: long
-     * tiles. Where many are, rows do: what a thread block asks for at once is to be some KiB, also
-     * of two channels a thread. */
-    if (warps < 3) {
-        if (is_backward) {
-            s.lanes = bytes >= 4 ? 64 : 32;
-            s.stages = 3;
-        }
-    } else if (warps < 6) {
-        if (is_backward) {
-            s.lanes = 64;
-            s.chunk = bytes >= 4 ? 4 : 8;
-        } else if (bytes >= 4) {
-            s.lanes = 64;
-            s.chunk = problem->seq_len < 128 ? 8 : 16;
-            s.stages = problem->seq_len < 128 ? 4 : 3;
-        }
-    } else {
-        s.lanes = 64;
-        s.vc = 2;
-        s.chunk = !is_backward && bytes < 4 ? 8 : 4;
-    }
+    struct strategy s = measured_in_order(problem, warps);
     while (s.lanes * s.vc > 32 && s.lanes * s.vc > 2 * problem->channels) {
         s.lanes = s.vc > 1 ? s.lanes : s.lanes / 2;
         s.vc = 1;
     }
-    const uint32_t most = shared_most(problem->device);
+    /* Long tiles only where all thread blocks of a multiprocessor still fit side by side. */
+    options.strategy = s;
+    if (s.chunk > 16 && assemble_shared_bytes(problem->unit->ir, &options) * ceil(warps) > most)
+        s.chunk = 16;
     for (options.strategy = s; assemble_shared_bytes(problem->unit->ir, &options) > most;
          options.strategy = s) {
         if (s.stages > 2)

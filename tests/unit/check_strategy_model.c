@@ -132,7 +132,7 @@ START_TEST(many_recurrences_run_in_order_as_was_fastest)
         enum assemble_kernel kernel;
         struct strategy wanted;
     } measured[] = {
-        {8, 2048, 1024, ASSEMBLE_FORWARD, {32, 1, 1, 16, 4, 1}},
+        {8, 2048, 1024, ASSEMBLE_FORWARD, {32, 1, 1, 32, 4, 1}},
         {16, 256, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1}},
         {16, 64, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 8, 4, 1}},
         {8, 4096, 4096, ASSEMBLE_FORWARD, {64, 2, 1, 4, 4, 1}},
