@@ -13,9 +13,9 @@
 
 /* Strategies that run in order and were the fastest of their kind somewhere; the first is what a
  * trial is made with. And one step a chunk, as the published fused kernels solve. */
-static const char *const in_order[] = {"W1 S8 L32 V1 R3 C1", "W1 S8 L64 V1 R4 C1",
-                                       "W1 S16 L32 V1 R4 C1", "W1 S8 L32 V2 R6 C1",
-                                       "W1 S4 L32 V2 R4 C1"};
+static const char *const in_order[] = {"W1 S8 L32 V1 R3 C1",  "W1 S8 L64 V1 R4 C1",
+                                       "W1 S16 L64 V1 R3 C1", "W1 S32 L32 V1 R4 C1",
+                                       "W1 S4 L64 V2 R4 C1",  "W1 S8 L64 V2 R4 C1"};
 static const char per_step[] = "W32 S1 L32 V1 R3 C1";
 enum { IN_ORDER = sizeof in_order / sizeof *in_order, STRATEGIES = IN_ORDER + 1 };
 

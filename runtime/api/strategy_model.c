@@ -249,13 +249,14 @@ static double round_clocks(const struct share *tile, double blocks, double threa
     return blend(tile->latency, blend(issue, special, 2 * k->blend), k->blend);
 }
 
-/* A cluster lies in one group of multiprocessors. Groups of a Hopper device have 16 or 18 of them,
- * some fewer: on an H100, 32 clusters of 4 large blocks took twice as long as 32 of 3
- * (docs/kernels.md), which 14 explain. */
+/* A cluster lies in one group of multiprocessors, and groups differ. An H100 of 132 of them took as
+ * long for 16 clusters of 6 thread blocks that fill a multiprocessor as for one, twice as long for
+ * 16 of 7 and for 32 of 4, but not for 32 of 7 that fill half of one: six groups of 18 and two of
+ * 12 explain all that was measured (docs/kernels.md). */
 static double rounds_of_clusters(double blocks, double cluster, double room, double processors)
 {
-    enum { GROUP = 16, GROUP_LEAST = 14 };
-    const double at_once = floor(processors / GROUP) * floor(GROUP_LEAST * room / cluster);
+    const double in_large = floor(18 * room / cluster), in_small = floor(12 * room / cluster);
+    const double at_once = floor((6 * in_large + 2 * in_small) * processors / 132);
     return at_once < 1 ? 1 : ceil(blocks / cluster / at_once);
 }
 
