@@ -99,7 +99,7 @@ static void look(void *context, const struct strategy *strategy)
 {
     struct best *best = context;
     struct prediction prediction;
-    if (!strategy_is_known(strategy, &best->problem->options))
+    if (!strategy_is_known(strategy, best->problem))
         return;
     model_predict(&prediction, best->problem, strategy);
     if (best->is_found && !(prediction.seconds < best->prediction.seconds))

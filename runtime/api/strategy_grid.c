@@ -174,15 +174,17 @@ void strategy_in_order(struct strategy *out, const struct model_problem *problem
     *out = s;
 }
 
-bool strategy_is_known(const struct strategy *strategy, const struct assemble_options *options)
+bool strategy_is_known(const struct strategy *strategy, const struct model_problem *problem)
 {
-    const bool is_backward = options->kernel == ASSEMBLE_BACKWARD;
-    const bool is_narrow = element_bytes(options->storage) < 4;
+    enum { RECURRENCES_OF_CLUSTERS = 512 };
+    const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
+    const bool is_narrow = element_bytes(problem->options.storage) < 4;
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
         strategy->lanes < 8 || strategy->tile_chunks < 4 || (is_backward && strategy->chunk > 8))
         return false;
     if (strategy->cluster == 1)
         return strategy->lanes <= 32 && strategy->tile_chunks <= 64;
     const uint32_t lanes = is_narrow && !is_backward && strategy->cluster == 6 ? 16 : 8;
-    return strategy->lanes <= lanes && strategy->tile_chunks <= 16;
+    return strategy->lanes <= lanes && strategy->tile_chunks <= 16 &&
+           (double)problem->batch * (double)problem->channels <= RECURRENCES_OF_CLUSTERS;
 }

@@ -22,6 +22,6 @@ static inline bool strategy_is_sequential(const struct strategy *strategy)
 
 /* Whether enough of its kind, which solves in parallel, was measured to trust a prediction; others
  * are for 'tune'. */
-bool strategy_is_known(const struct strategy *strategy, const struct assemble_options *options);
+bool strategy_is_known(const struct strategy *strategy, const struct model_problem *problem);
 
 #endif
