@@ -3,8 +3,8 @@
  *
  * Requires  cell_step(), cell_step_outputs(), cell_jacobian(), their _fast forms; place.h, affine.h, ring.h,
  *           rows_out.h; PRNN_RECORDED: chunks are short enough to keep every step in registers
- * Provides  struct chunk, chunk_tangent(), chunk_warm_up(), chunk_final(); struct record, chunk_record(), record_correct(),
- *           record_store()
+ * Provides  struct chunk, chunk_tangent(), chunk_warm_up(), chunk_final(); struct record, chunk_record(),
+ *           record_correct(), record_store()
  * Launch    a thread owns chunk w and PRNN_VC channels */
 #define PRNN_N PRNN_STATES
 
@@ -104,19 +104,13 @@ PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_r
     }
 }
 
-#if PRNN_ROUGH_FIRST && PRNN_TILE_CHUNKS * PRNN_CLUSTER > 1
-/* The exit of a whole chunk, from its last PRNN_WARM_STEPS steps alone and approximately: what came before them has
- * faded, as far as the cell forgets so soon. */
+#if PRNN_ROUGH_FIRST
+/* From the initial state h, the exit of a whole chunk by its last PRNN_WARM_STEPS steps alone and approximately: what
+ * came before them has faded, as far as the cell forgets so soon. */
 PRNN_FN void chunk_warm_up(const struct chunk *k, prnn_real (*h)[PRNN_N])
 {
     const prnn_i32 first = PRNN_CHUNK - PRNN_WARM_STEPS;
     prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            h[v][i] = k->h0[v][i];
-    }
     if (first > 0) {
         chunk_inputs(k, first - 1, x);
         PRNN_UNROLL
@@ -295,7 +289,8 @@ PRNN_FN prnn_real record_correct(struct record *record, int v, const prnn_real *
             PRNN_UNROLL
             for (int j = 0; j < PRNN_N; j++)
                 if (affine_closed(i, j))
-                    step = PRNN_FMA(record_get(record, v, s * PRNN_MATRIX + i * PRNN_N + j), delta[j], step);
+                    step = PRNN_FMA(record_get(record, v, s * PRNN_MATRIX + i * PRNN_N + j), delta[j],
+                                    step);
             *scale = real_larger(*scale, real_abs(record->h[s][v][i]));
             move = real_larger_or_nan(move, real_abs(step));
             record->h[s][v][i] += step;

@@ -361,8 +361,8 @@ PRNN_FN void states_move(prnn_real (*h)[PRNN_N], prnn_real (*delta)[PRNN_N])
     }
 }
 
-/* How the next tile begins, in kernels that begin in two ways. From 0: warm; what has failed weighs 5, what succeeded -1, so that it is given up where
- * more than one of 6 fails. Below 0: so many tiles roughly. */
+/* How the next tile begins, in kernels that begin in two ways. From 0: warm; what has failed weighs 5, what succeeded
+ * -1, so that it is given up where more than one of 6 fails. Below 0: so many tiles roughly. */
 enum { PACE_BEGIN = 8, PACE_MOST = 12, PACE_FAILED = 5, PACE_ROUGH = -64 };
 
 PRNN_FN prnn_i32 pace_next(prnn_i32 pace, prnn_u32 corrections)
@@ -374,22 +374,21 @@ PRNN_FN prnn_i32 pace_next(prnn_i32 pace, prnn_u32 corrections)
 }
 
 #if PRNN_ROUGH_FIRST
-/* Entries from the last steps before them, instead of a guess and a rough correction: most cells forget within a chunk,
- * and then one correction is left. */
+/* Entries from the last steps before them, instead of a guess and a rough correction: most cells forget within a
+ * chunk, and then one correction is left. */
 PRNN_FN void entry_warm_up(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*next)[PRNN_N])
 {
-    if (k->count == PRNN_CHUNK) {
-        chunk_warm_up(k, next);
-    } else {
-        PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                next[v][i] = k->h0[v][i];
-        }
-    }
     /* Behind the last chunk of all the entry of this tile still stands. */
-    if (k->w < PRNN_TILE_CHUNKS - 1 || k->rank < PRNN_CLUSTER - 1)
+    const int has_next = k->w < PRNN_TILE_CHUNKS - 1 || k->rank < PRNN_CLUSTER - 1;
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            next[v][i] = k->h0[v][i];
+    }
+    if (has_next && k->count == PRNN_CHUNK)
+        chunk_warm_up(k, next);
+    if (has_next)
         entry_hand_over(k, next);
     all_barrier(); /* entries are handed over */
     entry_take(k, e, 0);
