@@ -77,3 +77,13 @@ void cost_backward(struct cost *out, const struct ir *ir)
                          IR_MASK(IR_OUT_ADJ_PARAM),
                      ir->arena);
 }
+
+uint32_t cost_weight(const struct ir *ir)
+{
+    uint32_t weight = 4 * ir->inputs;
+    for (uint32_t i = 0; i < ir->insn_count; i++) {
+        const enum ir_cost class = ir_op_cost((enum ir_op)ir->insns[i].op);
+        weight += class == COST_FREE ? 0 : class == COST_SFU || class == COST_CALL ? 16 : 1;
+    }
+    return weight;
+}

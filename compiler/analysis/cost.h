@@ -13,10 +13,15 @@ struct cost {
     uint32_t evaluations;                 /* runs of the cell that the default strategy makes */
 };
 
-/* Forward: the step and outputs. Sequential evaluation counts 1; an affine cell in parallel 2, another 3. */
+/* Forward: the step and outputs. Sequential evaluation counts 1; an affine cell in parallel 2,
+ * another 3. */
 void cost_forward(struct cost *out, const struct ir *ir, bool is_affine);
 /* Backward: recomputed step, scanned Jacobian, adjoint. Reads inputs, states before the step and
  * the gradients of the outputs; writes the gradients of inputs. */
 void cost_backward(struct cost *out, const struct ir *ir);
+
+/* About how many instructions all functions of a step are: an elementary function counts 16, an
+ * input 4. */
+uint32_t cost_weight(const struct ir *ir);
 
 #endif

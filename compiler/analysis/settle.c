@@ -387,8 +387,8 @@ static void settle_row(struct solver *s, const struct structure *structure, bool
                        struct settle_count *out)
 {
     s->chunk = chunk_steps[a];
-    s->is_recorded =
-        !has_outputs && structure_record_words(structure, (uint32_t)s->chunk, !s->is_affine) > 0;
+    s->is_recorded = !has_outputs && structure_record_words(structure, s->ir, (uint32_t)s->chunk,
+                                                            !s->is_affine) > 0;
     const bool is_warm = !s->is_affine && forgets(s), is_rough = !s->is_affine && !is_warm;
     for (int b = 0; b < SETTLE_TILES; b++) {
         s->chunks = tile_chunks[b];

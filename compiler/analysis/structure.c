@@ -1,5 +1,7 @@
 #include "structure.h"
 
+#include "cost.h"
+
 #include "components.h"
 #include "depend.h"
 
@@ -108,9 +110,10 @@ uint32_t structure_largest_component(const struct ir *ir, uint32_t *member, stru
     return largest;
 }
 
-uint32_t structure_record_words(const struct structure *structure, uint32_t steps, bool in_halves)
+uint32_t structure_record_words(const struct structure *structure, const struct ir *ir,
+                                uint32_t steps, bool in_halves)
 {
-    enum { MOST = 96 };
+    enum { WORDS_MOST = 96, WEIGHT_MOST = 12000 };
     uint64_t tangents = 0;
     for (uint32_t i = 0; i < structure->states; i++)
         for (uint32_t j = 0; j < structure->states; j++)
@@ -118,5 +121,8 @@ uint32_t structure_record_words(const struct structure *structure, uint32_t step
     tangents *= steps;
     const uint64_t words =
         (uint64_t)structure->states * steps + (in_halves ? (tangents + 1) / 2 : tangents);
-    return words > MOST || (in_halves && structure->is_affine) ? 0 : (uint32_t)words;
+    if (words > WORDS_MOST || (in_halves && structure->is_affine) ||
+        (uint64_t)cost_weight(ir) * steps > WEIGHT_MOST)
+        return 0;
+    return (uint32_t)words;
 }

@@ -32,9 +32,11 @@ struct structure {
 void structure_find(struct structure *out, const struct ir *ir, struct arena *arena);
 
 /* What a forward kernel keeps in registers of the steps of a chunk, to correct its states instead of running the chunk
- * again (chunk_run.h): words of a thread, with tangents as words or as halves; 0 where they are too many. Halves only
- * give small moves well enough: an affine cell, which is solved by a single large one, has no such record. */
-uint32_t structure_record_words(const struct structure *structure, uint32_t steps, bool in_halves);
+ * again (chunk_run.h): words of a thread, with tangents as words or as halves; 0 where they are too many, or where so
+ * many copies of a large step would keep NVRTC busy. Halves only give small moves well enough: an affine cell, which is
+ * solved by a single large one, has no such record. */
+uint32_t structure_record_words(const struct structure *structure, const struct ir *ir,
+                                uint32_t steps, bool in_halves);
 
 /* For a refusal: the shortest cycle that ties state 'from' to a component, as state indices
  * (path[0] == from, then one state per step, ends where it began). Returns its length. Works for any

@@ -1,5 +1,7 @@
 #include "assemble.h"
 
+#include "cost.h"
+
 #include "embedded.h"
 #include "textcheck.h"
 
@@ -28,6 +30,7 @@ enum { REPORT_ALIGN = 16, SHARED_MAX = 227 * 1024, THREADS_MAX = 1024 };
 
 /* The kernel's own counts, from the cell or from the block of a given scan. */
 struct counts {
+    const struct ir *ir; /* NULL: no cell */
     uint32_t states, inputs, shared_inputs, params, outputs, gradients, jacobian;
 };
 
@@ -53,6 +56,7 @@ static struct counts counts_of(const struct ir *ir, const struct assemble_option
         n.inputs = n.jacobian + n.states;
         return n;
     }
+    n.ir = ir;
     n.states = ir->states;
     n.inputs = ir->inputs;
     n.params = ir->params;
@@ -150,6 +154,14 @@ static uint32_t registers_of(const struct counts *n, const struct assemble_optio
     return wanted > 240 ? 240 : (uint32_t)wanted;
 }
 
+/* Loops over steps are unrolled by 4, but for large cells, of which every copy keeps NVRTC busy. */
+static uint32_t unrolled_steps(const struct counts *n, const struct strategy *s)
+{
+    enum { WEIGHT_MOST = 1500 };
+    const uint32_t most = n->ir && cost_weight(n->ir) > WEIGHT_MOST ? 1 : 4;
+    return s->chunk < 1 ? 1 : s->chunk < most ? s->chunk : most;
+}
+
 static struct assemble_tile tile_of(const struct counts *n, const struct assemble_options *o,
                                     const struct structure *structure, uint64_t shared_bytes)
 {
@@ -159,8 +171,8 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     if (o->kernel != ASSEMBLE_FORWARD || !structure || s->tile_chunks * s->cluster == 1)
         return tile;
     if (!n->outputs && o->storage != ASSEMBLE_F64) {
-        const uint32_t words = structure_record_words(structure, s->chunk * s->vc, false);
-        const uint32_t halves = structure_record_words(structure, s->chunk * s->vc, true);
+        const uint32_t words = structure_record_words(structure, n->ir, s->chunk * s->vc, false);
+        const uint32_t halves = structure_record_words(structure, n->ir, s->chunk * s->vc, true);
         const uint32_t with_words = registers_of(n, o, words, 0),
                        with_halves = registers_of(n, o, halves, 0);
         tile.in_halves =
@@ -170,8 +182,9 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
         if (tile.recorded)
             tile.registers = tile.in_halves ? with_halves : with_words;
     }
-    /* Only nonlinear cells in single precision gain from a rough guess. 24 steps of a gated cell leave 1e-3 of what was
-     * before, 16 leave 1e-2 (docs/kernels.md), which is what one more correction may have to move. */
+    /* Only nonlinear cells in single precision gain from a rough guess. 24 steps of a gated cell
+     * leave 1e-3 of what was before, 16 leave 1e-2 (docs/kernels.md), which is what one more
+     * correction may have to move. */
     if (o->mode != ASSEMBLE_STRICT && o->storage != ASSEMBLE_F64 && !structure->is_affine) {
         const uint32_t most = o->storage == ASSEMBLE_F32 || !tile.recorded ? 24 : 16;
         tile.warm_steps = s->chunk < most ? s->chunk : most;
@@ -375,7 +388,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "CLUSTER", o->kernel == ASSEMBLE_DECODE ? 1 : s->cluster);
         define(&text, "TILE_STEPS", (uint64_t)s->tile_chunks * s->chunk);
         define(&text, "BLOCK_CHANNELS", (uint64_t)s->lanes * s->vc);
-        define(&text, "UNROLL_STEPS", s->chunk < 4 ? s->chunk ? s->chunk : 1 : 4);
+        define(&text, "UNROLL_STEPS", unrolled_steps(&n, s));
         define(&text, "ROUGH_FIRST", tile.warm_steps > 0);
         define(&text, "WARM_STEPS", tile.warm_steps);
         define(&text, "RING_ROWS",

@@ -1,5 +1,7 @@
 #include "strategy_grid.h"
 
+#include "cost.h"
+
 #include <math.h>
 
 enum { WARPS_LEAST = 3, THREADS_FEWEST = 64, THREADS_MOST = 1024, WIDTH_OF_CLUSTERS = 16384 };
@@ -61,11 +63,18 @@ static void offer_sequential(const struct grid *grid)
                                                    .cluster = 1});
 }
 
-/* The backward pass keeps values of every step of a chunk in registers. */
+/* The backward pass keeps values of every step of a chunk in registers, and has a copy of the step
+ * for each. */
 static uint32_t chunk_most(const struct model_problem *problem)
 {
-    const uint32_t states = problem->unit->ir->states;
-    return problem->options.kernel != ASSEMBLE_BACKWARD ? 64 : states > 2 ? 4 : states > 1 ? 8 : 16;
+    enum { WEIGHT_MOST = 12000 };
+    const struct ir *ir = problem->unit->ir;
+    if (problem->options.kernel != ASSEMBLE_BACKWARD)
+        return 64;
+    uint32_t most = ir->states > 2 ? 4 : ir->states > 1 ? 8 : 16;
+    while (most > 1 && most * cost_weight(ir) > WEIGHT_MOST)
+        most /= 2;
+    return most;
 }
 
 static void offer_parallel(const struct grid *grid)

@@ -132,12 +132,31 @@ START_TEST(text_check_refuses_what_no_emitted_half_holds)
 }
 END_TEST
 
+/* A step of a hundred elementary functions: NVRTC needs minutes where it stands twenty times. */
+START_TEST(a_large_step_has_few_copies)
+{
+    static const char gru[] = "cell gru { state h; input u, v; param a; z = sigmoid(a*h + u);\n"
+                              "h' = (1 - z)*h + z*tanh(v); }\n";
+    char deep[8192] = "cell deep { state h; input u; x0 = h + u;\n";
+    for (int k = 0; k < 100; k++)
+        snprintf(deep + strlen(deep), sizeof deep - strlen(deep), "x%d = tanh(0.9*x%d + u);\n",
+                 k + 1, k);
+    strcat(deep, "h' = x100; }\n");
+    char *small = text_of(gru, ASSEMBLE_FORWARD), *large = text_of(deep, ASSEMBLE_FORWARD);
+    ck_assert_ptr_nonnull(strstr(small, "#define PRNN_UNROLL_STEPS 4\n"));
+    ck_assert_ptr_nonnull(strstr(large, "#define PRNN_UNROLL_STEPS 1\n"));
+    free(small);
+    free(large);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("emit");
     tcase_add_loop_test(tcase, same_cell_gives_the_same_text_in_every_locale, 0, ASSEMBLE_SCAN);
     tcase_add_loop_test(tcase, names_comments_and_layout_do_not_change_the_text, 0, ASSEMBLE_SCAN);
     tcase_add_test(tcase, jacobian_is_written_where_it_is_said_to_be);
+    tcase_add_test(tcase, a_large_step_has_few_copies);
     tcase_add_test(tcase, another_constant_gives_another_text_and_another_name);
     tcase_add_test(tcase, text_check_refuses_what_no_emitted_half_holds);
     Suite *suite = suite_create("emit");

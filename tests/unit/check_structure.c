@@ -2,6 +2,7 @@
 
 #include "ir_eval.h"
 #include "structure.h"
+#include "textbuf.h"
 
 #include <math.h>
 
@@ -103,6 +104,39 @@ START_TEST(nan_stays_within_the_pattern)
 }
 END_TEST
 
+/* One word a state and one or half a word a tangent, while there are at most 96. */
+START_TEST(a_record_is_counted_in_words_and_bounded)
+{
+    struct arena *arena = sample_arena();
+    const struct ir *gru = sample_cell(arena, "gru"), *lstm = sample_cell(arena, "lstm"),
+                    *affine = sample_cell(arena, "affine");
+    struct structure structure;
+    structure_find(&structure, gru, arena);
+    ck_assert_uint_eq(structure_record_words(&structure, gru, 16, false), 32);
+    ck_assert_uint_eq(structure_record_words(&structure, gru, 15, true), 15 + 8);
+    ck_assert_uint_eq(structure_record_words(&structure, gru, 64, false), 0);
+    ck_assert_uint_eq(structure_record_words(&structure, gru, 64, true), 96);
+    structure_find(&structure, lstm, arena);
+    ck_assert_uint_eq(structure_record_words(&structure, lstm, 16, false), 96);
+    ck_assert_uint_eq(structure_record_words(&structure, lstm, 24, true), 96);
+    structure_find(&structure, affine, arena);
+    ck_assert_uint_eq(structure_record_words(&structure, affine, 16, false), 32);
+    ck_assert_uint_eq(structure_record_words(&structure, affine, 16, true), 0);
+    /* A step of 200 tanh, 16 each, is too large for 4 copies and not for 3. */
+    struct textbuf text;
+    textbuf_init(&text, arena);
+    textbuf_add(&text, "ir 1 cell \"deep\"\nstate h\n%0 = tanh h0\n");
+    for (int k = 1; k < 200; k++)
+        textbuf_printf(&text, "%%%d = tanh %%%d\n", k, k - 1);
+    textbuf_add(&text, "out next.0 = %199\n");
+    const struct ir *deep = sample_read(arena, text.text);
+    structure_find(&structure, deep, arena);
+    ck_assert_uint_eq(structure_record_words(&structure, deep, 3, false), 6);
+    ck_assert_uint_eq(structure_record_words(&structure, deep, 4, false), 0);
+    arena_destroy(arena);
+}
+END_TEST
+
 START_TEST(a_state_read_by_an_output_is_no_readout)
 {
     static const char text[] = "ir 1 cell \"trace\"\nstate a\nstate b\ninput u\noutput y\n"
@@ -192,6 +226,7 @@ int main(void)
     TCase *tcase = tcase_create("structure");
     tcase_add_loop_test(tcase, cells_have_their_known_structure, 0, ROW_COUNT);
     tcase_add_loop_test(tcase, nan_stays_within_the_pattern, 0, SAMPLE_CELL_COUNT);
+    tcase_add_test(tcase, a_record_is_counted_in_words_and_bounded);
     tcase_add_test(tcase, a_state_read_by_an_output_is_no_readout);
     tcase_add_test(tcase, a_state_read_through_a_condition_is_solved_first);
     tcase_add_test(tcase, refusals_are_explained_for_any_number_of_states);
