@@ -198,6 +198,34 @@ static bool add_target(struct emitter *e, const struct ir_out *out)
     return false;
 }
 
+static bool is_element(ir_ref ref)
+{
+    const enum ir_kind kind = ir_kind(ref);
+    return kind == IR_STATE || kind == IR_INPUT || kind == IR_PARAM || kind == IR_COTANGENT;
+}
+
+/* "    const prnn_real vI = ...;". A choice between two elements of arrays reads both first: C
+ * would read the one that is chosen, clang makes that an address that is chosen, the array then
+ * stays in memory, and in a simd loop all lanes share it (clang 14 to 16). */
+static void add_value(struct emitter *e, uint32_t i, bool is_fast)
+{
+    struct ir_insn insn = e->ir->insns[i];
+    const bool is_condition = insn.type == IR_CONDITION;
+    if (insn.op == IR_WHERE && !is_condition && is_element(insn.b) && is_element(insn.c)) {
+        textbuf_printf(e->out, "    const prnn_real v%ub = ", i);
+        add_operand(e, insn.b);
+        textbuf_printf(e->out, ", v%uc = ", i);
+        add_operand(e, insn.c);
+        textbuf_printf(e->out, ";\n    const prnn_real v%u = ", i);
+        add_operand(e, insn.a);
+        textbuf_printf(e->out, " ? v%ub : v%uc;\n", i, i);
+        return;
+    }
+    textbuf_printf(e->out, "    const %s v%u = ", is_condition ? "prnn_i32" : "prnn_real", i);
+    add_operation(e, &insn, is_fast);
+    textbuf_add(e->out, ";\n");
+}
+
 static void add_function(struct emitter *e, const struct function *f)
 {
     const struct ir *ir = e->ir;
@@ -206,13 +234,10 @@ static void add_function(struct emitter *e, const struct function *f)
     for (uint32_t i = 0; i < ir->insn_count; i++) {
         if (!e->live[i])
             continue;
-        const bool is_condition = ir->insns[i].type == IR_CONDITION;
-        textbuf_printf(e->out, "    const %s v%u = ", is_condition ? "prnn_i32" : "prnn_real", i);
         if (f->reads_saved && e->saved[i] >= 0)
-            textbuf_printf(e->out, "saved[%d]", e->saved[i]);
+            textbuf_printf(e->out, "    const prnn_real v%u = saved[%d];\n", i, e->saved[i]);
         else
-            add_operation(e, &ir->insns[i], f->is_fast);
-        textbuf_add(e->out, ";\n");
+            add_value(e, i, f->is_fast);
         if (f->keeps_saved && e->saved[i] >= 0)
             textbuf_printf(e->out, "    saved[%d] = v%u;\n", e->saved[i], i);
     }
@@ -225,7 +250,8 @@ static void add_function(struct emitter *e, const struct function *f)
     textbuf_add(e->out, "}\n\n");
 }
 
-/* The first guess of a chunk's entry: what the cell declares, else one step from the initial state. */
+/* The first guess of a chunk's entry: what the cell declares, else one step from the initial state.
+ */
 static void add_guess(struct emitter *e)
 {
     const struct ir *ir = e->ir;
@@ -245,10 +271,7 @@ static void add_guess(struct emitter *e)
     for (uint32_t i = 0; i < ir->insn_count; i++) {
         if (!live[i])
             continue;
-        const bool is_condition = ir->insns[i].type == IR_CONDITION;
-        textbuf_printf(e->out, "    const %s v%u = ", is_condition ? "prnn_i32" : "prnn_real", i);
-        add_operation(e, &ir->insns[i], true);
-        textbuf_add(e->out, ";\n");
+        add_value(e, i, true);
     }
     for (uint32_t i = 0; i < ir->states; i++) {
         ir_ref value = ir_find_out(ir, IR_OUT_GUESS, i, 0);
@@ -300,8 +323,8 @@ static void add_matrix(struct emitter *e, const char *name, const state_set *row
     textbuf_add(e->out, "0u) >> j & 1u);\n}\n\n");
 }
 
-/* The entries that cell_jacobian() writes: not all of structure->depends, for what depends through a
- * condition or a sign alone has no derivative. */
+/* The entries that cell_jacobian() writes: not all of structure->depends, for what depends through
+ * a condition or a sign alone has no derivative. */
 static void find_derivatives(const struct ir *ir, state_set *row)
 {
     for (uint32_t i = 0; i < ir->states; i++) {
@@ -324,7 +347,11 @@ static void add_flags(struct emitter *e, const char *name, enum ir_role role, ui
         const struct ir_decl *decl = ir_decl_of(e->ir, role, k, &element);
         const bool is_set = flag == FLAG_SHARED ? decl->is_shared : decl->no_gradient;
         if (is_set)
-            textbuf_printf(e->out, "%sk == %u", marked++ ? " || " : flag == FLAG_SHARED ? "" : "!(", k);
+            textbuf_printf(e->out, "%sk == %u",
+                           marked++              ? " || "
+                           : flag == FLAG_SHARED ? ""
+                                                 : "!(",
+                           k);
     }
     if (!marked)
         textbuf_add(e->out, flag == FLAG_SHARED ? "0 * k" : "1 + 0 * k");

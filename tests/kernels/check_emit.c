@@ -132,6 +132,17 @@ START_TEST(text_check_refuses_what_no_emitted_half_holds)
 }
 END_TEST
 
+/* Else clang makes an address of the choice, and lanes of a simd loop share the array. */
+START_TEST(a_choice_between_elements_reads_both)
+{
+    char *text = text_of("cell c { state h, k; input u; h' = where(u > 0, h, k); k' = 0.5*u; }",
+                         ASSEMBLE_FORWARD);
+    ck_assert_ptr_nonnull(strstr(text, "const prnn_real v1b = h[0], v1c = h[1];\n"));
+    ck_assert_ptr_nonnull(strstr(text, "const prnn_real v1 = v0 ? v1b : v1c;\n"));
+    free(text);
+}
+END_TEST
+
 /* A step of a hundred elementary functions: NVRTC needs minutes where it stands twenty times. */
 START_TEST(a_large_step_has_few_copies)
 {
@@ -156,6 +167,7 @@ int main(void)
     tcase_add_loop_test(tcase, same_cell_gives_the_same_text_in_every_locale, 0, ASSEMBLE_SCAN);
     tcase_add_loop_test(tcase, names_comments_and_layout_do_not_change_the_text, 0, ASSEMBLE_SCAN);
     tcase_add_test(tcase, jacobian_is_written_where_it_is_said_to_be);
+    tcase_add_test(tcase, a_choice_between_elements_reads_both);
     tcase_add_test(tcase, a_large_step_has_few_copies);
     tcase_add_test(tcase, another_constant_gives_another_text_and_another_name);
     tcase_add_test(tcase, text_check_refuses_what_no_emitted_half_holds);

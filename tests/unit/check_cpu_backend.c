@@ -217,6 +217,34 @@ START_TEST(a_nan_stays_in_its_sequence_and_channel)
 END_TEST
 
 /* The interpreter runs where there is no compiler: the same recurrence by other code. */
+/* 33 channels: pairs of vectors, and a rest. Cells as above, and one that chooses between two
+ * states. */
+START_TEST(each_compiler_gives_the_recurrence)
+{
+    static const char choice[] = "cell choice { state h, k, m; input u;\n"
+                                 "h' = where(0.125 < u, 0.75, -0.75);\n"
+                                 "k' = where(u > 0.125, h, m); m' = 0.5; }\n";
+    static const char *const compilers[] = {"gcc", "clang"};
+    const char *compiler = compilers[_i % 2];
+    char found[64];
+    snprintf(found, sizeof found, "command -v %s >/dev/null 2>&1", compiler);
+    if (system(found) != 0)
+        return;
+    prnn_cell *cell = world_cell(ctx, _i / 2 == CELLS ? choice : texts[_i / 2]);
+    prnn_problem problem = problem_of(2, 9, 33, PRNN_F64);
+    struct world w;
+    problem.backward = false;
+    ck_assert_int_eq(setenv("PARARNNC_CC", compiler, 1), 0);
+    world_make(&w, cell, &problem);
+    world_run(&w);
+    unsetenv("PARARNNC_CC");
+    ck_assert_msg(world_forward_error(&w) <= 1e-13, "%s is off by %g", compiler,
+                  world_forward_error(&w));
+    world_free(&w);
+    prnn_cell_free(cell);
+}
+END_TEST
+
 START_TEST(without_a_compiler_the_answers_are_the_same)
 {
     static const prnn_storage storages[] = {PRNN_F64, PRNN_F32};
@@ -304,6 +332,7 @@ int main(void)
     tcase_add_loop_test(tests, no_steps_pass_the_state_through, 0, CELLS);
     tcase_add_loop_test(tests, nothing_to_do_is_fine, 0, 3 * CELLS);
     tcase_add_loop_test(tests, a_nan_stays_in_its_sequence_and_channel, 0, 2);
+    tcase_add_loop_test(tests, each_compiler_gives_the_recurrence, 0, 2 * (CELLS + 1));
     tcase_add_loop_test(tests, without_a_compiler_the_answers_are_the_same, 0, 4 * CELLS);
     tcase_add_loop_test(tests, without_a_compiler_every_layout_and_type_is_the_recurrence, 0,
                         16 * CELLS);
