@@ -61,7 +61,10 @@ static bool is_own(const char *word, size_t length)
         size_t digits = 1;
         while (digits < length && isdigit((unsigned char)word[digits]))
             digits++;
-        if (digits == length)
+        /* v12; v12b and v12c, operands of a choice */
+        const bool is_operand =
+            digits + 1 == length && (word[digits] == 'b' || word[digits] == 'c');
+        if (digits == length || (is_operand && digits > 1))
             return true;
     }
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
