@@ -87,3 +87,10 @@ uint32_t cost_weight(const struct ir *ir)
     }
     return weight;
 }
+
+uint32_t cost_copies_most(const struct ir *ir)
+{
+    enum { WEIGHT_MOST = 12000 };
+    const uint32_t weight = cost_weight(ir);
+    return weight ? WEIGHT_MOST / weight : WEIGHT_MOST;
+}

@@ -24,4 +24,7 @@ void cost_backward(struct cost *out, const struct ir *ir);
  * input 4. */
 uint32_t cost_weight(const struct ir *ir);
 
+/* How many copies of a step a kernel may have, so that NVRTC does not need minutes for them. */
+uint32_t cost_copies_most(const struct ir *ir);
+
 #endif

@@ -19,13 +19,12 @@ static const int chunk_steps[SETTLE_CHUNKS] = {4, 8, 16, 32, 64},
                  tile_chunks[SETTLE_TILES] = {4, 16, 64, 256};
 
 /* As kernels-gen/forward.h: what a correction may move and still be the last, and what an exit may
- * differ from the next entry (the default of plans). As assemble.c: steps of a rough guess. */
+ * differ from the next entry (the default of plans). */
 static const struct limits {
     float tolerance, stop_recorded, stop_run_again, stop_marginal;
-    int warm_recorded, warm_run_again;
 } limits_of[SETTLE_ROUNDINGS] = {
-    [SETTLE_32] = {8 * 1.1920929e-07f, 1e-3f, 3e-3f, 1e-4f, 24, 24},
-    [SETTLE_16] = {0x1p-11f, 1.5e-2f, 1.5e-2f, 1e-3f, 16, 24},
+    [SETTLE_32] = {8 * 1.1920929e-07f, 1e-3f, 3e-3f, 1e-4f},
+    [SETTLE_16] = {0x1p-11f, 1.5e-2f, 1.5e-2f, 1e-3f},
 };
 static const float marginal_gain = 0.5f;
 
@@ -282,7 +281,8 @@ static void guess_entries(const struct solver *s, struct channel *c, int steps)
 
 static int warm_steps(const struct solver *s)
 {
-    return s->is_recorded ? s->limits->warm_recorded : s->limits->warm_run_again;
+    const enum settle_rounding rounding = (enum settle_rounding)(s->limits - limits_of);
+    return (int)settle_warm_steps(rounding, s->is_recorded);
 }
 
 /* All channels go on until the last one has settled, as the threads of a block do. Corrections are

@@ -24,6 +24,14 @@ struct settle {
     struct settle_count of[SETTLE_ROUNDINGS][SETTLE_CHUNKS][SETTLE_TILES];
 };
 
+/* Steps before an entry from which a kernel guesses it: 24 steps of a gated cell leave 1e-3 of what
+ * was before, 16 leave 1e-2 (docs/kernels.md), which is what one more correction may have to move.
+ */
+static inline uint32_t settle_warm_steps(enum settle_rounding rounding, bool is_recorded)
+{
+    return rounding == SETTLE_16 && is_recorded ? 16 : 24;
+}
+
 /* 'ir' complete: next, jac, guess. Some tens of milliseconds to some hundred. */
 void settle_find(struct settle *out, const struct ir *ir, const struct structure *structure,
                  struct arena *arena);

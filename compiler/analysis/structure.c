@@ -113,7 +113,7 @@ uint32_t structure_largest_component(const struct ir *ir, uint32_t *member, stru
 uint32_t structure_record_words(const struct structure *structure, const struct ir *ir,
                                 uint32_t steps, bool in_halves)
 {
-    enum { WORDS_MOST = 96, WEIGHT_MOST = 12000 };
+    enum { WORDS_MOST = 96 };
     uint64_t tangents = 0;
     for (uint32_t i = 0; i < structure->states; i++)
         for (uint32_t j = 0; j < structure->states; j++)
@@ -121,8 +121,7 @@ uint32_t structure_record_words(const struct structure *structure, const struct 
     tangents *= steps;
     const uint64_t words =
         (uint64_t)structure->states * steps + (in_halves ? (tangents + 1) / 2 : tangents);
-    if (words > WORDS_MOST || (in_halves && structure->is_affine) ||
-        (uint64_t)cost_weight(ir) * steps > WEIGHT_MOST)
+    if (words > WORDS_MOST || (in_halves && structure->is_affine) || steps > cost_copies_most(ir))
         return 0;
     return (uint32_t)words;
 }

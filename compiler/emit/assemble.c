@@ -68,11 +68,6 @@ static struct counts counts_of(const struct ir *ir, const struct assemble_option
     return n;
 }
 
-static uint32_t element_bytes(enum assemble_storage storage)
-{
-    return storage == ASSEMBLE_F64 ? 8 : storage == ASSEMBLE_F32 ? 4 : 2;
-}
-
 /* Shared memory of a kernel: byte offsets of its arrays. */
 struct layout {
     uint64_t ring, entries, maps, public_maps, flags, report, bytes;
@@ -93,7 +88,8 @@ static uint64_t ring_pad(const struct strategy *s, uint64_t rows, uint64_t row_b
 static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
 {
     const struct strategy *s = &o->strategy;
-    const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4, element = element_bytes(o->storage);
+    const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4,
+                   element = assemble_element_bytes(o->storage);
     const uint64_t channels = (uint64_t)s->lanes * s->vc, w = s->tile_chunks;
     const bool is_forward = o->kernel == ASSEMBLE_FORWARD;
     const uint64_t rows =
@@ -182,11 +178,9 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
         if (tile.recorded)
             tile.registers = tile.in_halves ? with_halves : with_words;
     }
-    /* Only nonlinear cells in single precision gain from a rough guess. 24 steps of a gated cell
-     * leave 1e-3 of what was before, 16 leave 1e-2 (docs/kernels.md), which is what one more
-     * correction may have to move. */
+    /* Only nonlinear cells in single precision gain from a rough guess. */
     if (o->mode != ASSEMBLE_STRICT && o->storage != ASSEMBLE_F64 && !structure->is_affine) {
-        const uint32_t most = o->storage == ASSEMBLE_F32 || !tile.recorded ? 24 : 16;
+        const uint32_t most = settle_warm_steps(assemble_rounding(o->storage), tile.recorded > 0);
         tile.warm_steps = s->chunk < most ? s->chunk : most;
     }
     return tile;
@@ -222,7 +216,7 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
         return NULL;
     if (s->stages < 2)
         return "the ring needs at least 2 stages";
-    if (s->lanes * s->vc * element_bytes(o->storage) % 16)
+    if (s->lanes * s->vc * assemble_element_bytes(o->storage) % 16)
         return "the channels of a thread block must fill 16 bytes";
     if (s->cluster > 1 && s->tile_chunks < 2)
         return "a cluster needs at least 2 chunks in a thread block";

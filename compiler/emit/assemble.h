@@ -4,19 +4,33 @@
 #define PRNN_ASSEMBLE_H
 
 #include "emit.h"
+#include "settle.h"
 
 enum assemble_kernel {
-    ASSEMBLE_CPU,           /* one text: forward, backward and the table of entries */
-    ASSEMBLE_FORWARD,       /* CUDA: prnn_forward */
-    ASSEMBLE_BACKWARD,      /* CUDA: prnn_backward, prnn_reduce */
-    ASSEMBLE_DECODE,        /* CUDA: prnn_step */
-    ASSEMBLE_SCAN,          /* CUDA: prnn_scan; no cell */
-    ASSEMBLE_COMPARE,       /* CUDA: prnn_compare, two arrays of the storage type; no cell */
+    ASSEMBLE_CPU,      /* one text: forward, backward and the table of entries */
+    ASSEMBLE_FORWARD,  /* CUDA: prnn_forward */
+    ASSEMBLE_BACKWARD, /* CUDA: prnn_backward, prnn_reduce */
+    ASSEMBLE_DECODE,   /* CUDA: prnn_step */
+    ASSEMBLE_SCAN,     /* CUDA: prnn_scan; no cell */
+    ASSEMBLE_COMPARE,  /* CUDA: prnn_compare, two arrays of the storage type; no cell */
     ASSEMBLE_KERNEL_COUNT
 };
 
 enum assemble_target { ASSEMBLE_CUDA, ASSEMBLE_HOST, ASSEMBLE_SHIM };
 enum assemble_storage { ASSEMBLE_F32, ASSEMBLE_F64, ASSEMBLE_BF16, ASSEMBLE_F16 };
+/* Bytes of an element of a sequence tensor. */
+static inline uint32_t assemble_element_bytes(enum assemble_storage storage)
+{
+    return storage == ASSEMBLE_F64 ? 8 : storage == ASSEMBLE_F32 ? 4 : 2;
+}
+
+/* What may be left of a solve for its type; also for f64, whose kernels have no table of their own.
+ */
+static inline enum settle_rounding assemble_rounding(enum assemble_storage storage)
+{
+    return assemble_element_bytes(storage) < 4 ? SETTLE_16 : SETTLE_32;
+}
+
 enum assemble_mode { ASSEMBLE_ACCURATE, ASSEMBLE_FAST, ASSEMBLE_STRICT };
 
 /* The shape of a kernel; see docs/kernels.md. All 0 for the CPU. */
@@ -37,7 +51,7 @@ struct assemble_options {
     struct strategy strategy;
     uint32_t state_written, state_gradient; /* bit i: PRNN_STATE_WRITTEN, PRNN_STATE_GRADIENT */
     bool has_resets;
-    bool is_packed; /* the launch may hold packed sequences; of a CPU text always */
+    bool is_packed;      /* the launch may hold packed sequences; of a CPU text always */
     uint32_t scan_block; /* ASSEMBLE_SCAN: states of the given Jacobians, 1 to 4 */
     bool scan_is_diagonal;
 };
@@ -55,15 +69,16 @@ struct assembled {
     const char *text; /* in the arena of 'out' */
     size_t length;
     const char *entry;        /* name of the kernel, carries a hash of the cell and the constants */
-    const char *reduce_entry; /* of ASSEMBLE_BACKWARD: the second kernel, see reduce_partials.h; else NULL */
-    uint32_t threads;       /* of a thread block */
-    uint32_t shared_bytes;  /* dynamic shared memory */
-    uint32_t block_channels; /* channels of one thread block: lanes * vc */
-    uint64_t half_hash;     /* FNV-1a of the emitted half */
+    const char *reduce_entry; /* of ASSEMBLE_BACKWARD: the second kernel, see reduce_partials.h;
+                                 else NULL */
+    uint32_t threads;         /* of a thread block */
+    uint32_t shared_bytes;    /* dynamic shared memory */
+    uint32_t block_channels;  /* channels of one thread block: lanes * vc */
+    uint64_t half_hash;       /* FNV-1a of the emitted half */
 };
 
-/* NULL, or why there is no text; out->fault says whose fault that is. 'ir' is NULL for ASSEMBLE_SCAN
- * and ASSEMBLE_COMPARE. */
+/* NULL, or why there is no text; out->fault says whose fault that is. 'ir' is NULL for
+ * ASSEMBLE_SCAN and ASSEMBLE_COMPARE. */
 const char *assemble(struct assembled *out, const struct ir *ir, const struct structure *structure,
                      const struct assemble_options *options, struct arena *arena);
 
@@ -72,7 +87,8 @@ uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_option
 
 /* How a forward kernel treats a tile. */
 struct assemble_tile {
-    uint32_t recorded;   /* words of a thread that keep the steps of a chunk; 0: it runs the chunk again */
+    uint32_t
+        recorded; /* words of a thread that keep the steps of a chunk; 0: it runs the chunk again */
     bool in_halves;      /* ... tangents as halves, because that lets in more thread blocks */
     uint32_t warm_steps; /* steps before an entry that its guess is taken from; 0: no rough guess */
     uint32_t registers;  /* that a thread needs, about */

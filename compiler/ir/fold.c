@@ -20,7 +20,6 @@
     case IR_##ID:                                                                                  \
         return (double)(eval);
 
-
 double ir_fold_eval(enum ir_op op, double a, double b, double c)
 {
     (void)c;

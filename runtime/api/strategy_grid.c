@@ -6,11 +6,6 @@
 
 enum { WARPS_LEAST = 3, THREADS_FEWEST = 64, THREADS_MOST = 1024, WIDTH_OF_CLUSTERS = 16384 };
 
-static uint32_t element_bytes(enum assemble_storage storage)
-{
-    return storage == ASSEMBLE_F64 ? 8 : storage == ASSEMBLE_F32 ? 4 : 2;
-}
-
 static uint32_t shared_most(const struct cuda_properties *device)
 {
     return device->shared_optin > 0 ? (uint32_t)device->shared_optin : 48u << 10;
@@ -67,12 +62,11 @@ static void offer_sequential(const struct grid *grid)
  * for each. */
 static uint32_t chunk_most(const struct model_problem *problem)
 {
-    enum { WEIGHT_MOST = 12000 };
     const struct ir *ir = problem->unit->ir;
     if (problem->options.kernel != ASSEMBLE_BACKWARD)
         return 64;
     uint32_t most = ir->states > 2 ? 4 : ir->states > 1 ? 8 : 16;
-    while (most > 1 && most * cost_weight(ir) > WEIGHT_MOST)
+    while (most > 1 && most > cost_copies_most(ir))
         most /= 2;
     return most;
 }
@@ -118,7 +112,7 @@ void strategy_grid(const struct model_problem *problem,
     const struct grid grid = {.problem = problem,
                               .visit = visit,
                               .context = context,
-                              .element_bytes = element_bytes(problem->options.storage),
+                              .element_bytes = assemble_element_bytes(problem->options.storage),
                               .shared_most = shared_most(problem->device)};
     offer_sequential(&grid);
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX)
@@ -133,7 +127,7 @@ static struct strategy measured_in_order(const struct model_problem *problem, do
 {
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
     const bool is_short = problem->seq_len < 128;
-    const bool is_wide = element_bytes(problem->options.storage) >= 4;
+    const bool is_wide = assemble_element_bytes(problem->options.storage) >= 4;
     struct strategy s = {.lanes = 64, .vc = 1, .tile_chunks = 1, .stages = 4, .cluster = 1};
     if (warps < 3) {
         s.lanes = is_backward && is_wide ? 64 : 32;
@@ -187,7 +181,7 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
 {
     enum { RECURRENCES_OF_CLUSTERS = 512 };
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
-    const bool is_narrow = element_bytes(problem->options.storage) < 4;
+    const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
         strategy->lanes < 8 || strategy->tile_chunks < 4 || (is_backward && strategy->chunk > 8))
         return false;

@@ -61,11 +61,6 @@ static double blend(double a, double b, double exponent)
     return most > 0 ? most * pow(1 + pow(least / most, exponent), 1 / exponent) : 0;
 }
 
-static double element_bytes(enum assemble_storage storage)
-{
-    return storage == ASSEMBLE_F64 ? 8 : storage == ASSEMBLE_F32 ? 4 : 2;
-}
-
 /* ---- What one thread does with its chunk ---- */
 
 struct share {
@@ -137,7 +132,7 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     const double chunk = c->strategy->chunk, chunks = c->strategy->tile_chunks,
                  cluster = c->strategy->cluster;
     const double stores = k->store_issue * c->writes;
-    const enum settle_rounding rounding = element_bytes(o->storage) < 4 ? SETTLE_16 : SETTLE_32;
+    const enum settle_rounding rounding = assemble_rounding(o->storage);
     struct settle_count count = settle_at(c->problem->settle, rounding, chunk, chunks * cluster);
     /* Without approximations the first correction is one like the others. */
     if (c->tile.warm_steps == 0 && count.corrections > 0 && !c->problem->unit->structure.is_affine)
@@ -281,7 +276,7 @@ static void predict(struct prediction *out, const struct model_problem *problem,
         device->memory_clock_khz > 0 && device->memory_bus_bits > 0
             ? 2e3 * device->memory_clock_khz * device->memory_bus_bits / 8.0 * k->bandwidth_share
             : 1e12;
-    const double bytes = element_bytes(options.storage);
+    const double bytes = assemble_element_bytes(options.storage);
     const double width = (double)s->lanes * s->vc, threads = (double)s->lanes * s->tile_chunks;
     const double steps = (double)s->tile_chunks * s->chunk;
     const double blocks =

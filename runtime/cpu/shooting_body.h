@@ -83,6 +83,15 @@ static void NAMED(run_chunk)(struct NAMED(solver) * s, int64_t w, int64_t begin,
     memcpy(s->exits + w * n, s->state, n * sizeof(real));
 }
 
+static void NAMED(run_chunks)(struct NAMED(solver) * s, int64_t chunks, int64_t t0, int64_t t1,
+                              bool with_tangent)
+{
+    for (int64_t w = 0; w < chunks; w++) {
+        const int64_t begin = t0 + w * s->options->chunk, end = begin + s->options->chunk;
+        NAMED(run_chunk)(s, w, begin, end < t1 ? end : t1, with_tangent);
+    }
+}
+
 /* First guess of the entry at step t: one step from the initial state, or what the cell says. */
 static void NAMED(guess_entry)(struct NAMED(solver) * s, real *entry, int64_t t)
 {
@@ -205,9 +214,7 @@ static void NAMED(solve_tile)(struct NAMED(solver) * s, int64_t tile, int64_t t0
     memcpy(s->guess, s->entry, (size_t)chunks * s->n * sizeof(real));
     NAMED(observe)(s, tile, 0, chunks);
     while (chunks > 1 && corrections < chunks) {
-        for (int64_t w = 0; w < chunks; w++)
-            NAMED(run_chunk)
-        (s, w, t0 + w * size, t0 + w * size + size < t1 ? t0 + w * size + size : t1, true);
+        NAMED(run_chunks)(s, chunks, t0, t1, true);
         if (NAMED(mismatch)(s, chunks, &where) <= limit)
             break;
         NAMED(correct)(s, tile, chunks);
@@ -215,9 +222,7 @@ static void NAMED(solve_tile)(struct NAMED(solver) * s, int64_t tile, int64_t t0
     }
     /* For tolerance 0, sweeps without tangents until nothing changes: the sequential bits. */
     for (int64_t round = 0; chunks > 1 && s->options->tolerance <= 0 && round <= chunks; round++) {
-        for (int64_t w = 0; w < chunks; w++)
-            NAMED(run_chunk)
-        (s, w, t0 + w * size, t0 + w * size + size < t1 ? t0 + w * size + size : t1, false);
+        NAMED(run_chunks)(s, chunks, t0, t1, false);
         if (NAMED(mismatch)(s, chunks, &where) <= 0)
             break;
         memcpy(s->entry + s->n, s->exits, (size_t)(chunks - 1) * s->n * sizeof(real));
@@ -296,9 +301,10 @@ static bool NAMED(solve)(const struct shooting_cell *cell, const struct shooting
         s.p[k] = (real)problem->p[k];
     memcpy(s.carry, s.initial, n * sizeof(real));
     const int64_t tile = options->tile_chunks * options->chunk;
-    for (int64_t t = 0; t < problem->seq_len; t += tile)
-        NAMED(solve_tile)
-    (&s, t / tile, t, t + tile < problem->seq_len ? t + tile : problem->seq_len);
+    for (int64_t t = 0; t < problem->seq_len; t += tile) {
+        const int64_t end = t + tile < problem->seq_len ? t + tile : problem->seq_len;
+        NAMED(solve_tile)(&s, t / tile, t, end);
+    }
     free(memory);
     free(s.spoiled);
     return true;
