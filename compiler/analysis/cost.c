@@ -1,5 +1,7 @@
 #include "cost.h"
 
+#include "settle.h"
+
 static void count_operations(struct cost *out, const struct ir *ir, uint32_t mask,
                              struct arena *arena)
 {
@@ -53,13 +55,23 @@ static uint32_t count_extra_outputs(const struct ir *ir)
     return count;
 }
 
-/* All states are written, also those that no output names: the backward pass needs them. */
-void cost_forward(struct cost *out, const struct ir *ir, bool is_affine)
+/* Whether the run that is corrected also gives the states, of chunks no longer than the guess. */
+static bool is_recorded(const struct ir *ir, const struct structure *structure)
 {
+    const uint32_t steps = settle_warm_steps(SETTLE_32, true);
+    return count_extra_outputs(ir) == 0 &&
+           structure_record_words(structure, ir, steps, !structure->is_affine) > 0;
+}
+
+/* All states are written, also those that no output names: the backward pass needs them. */
+void cost_forward(struct cost *out, const struct ir *ir, const struct structure *structure)
+{
+    const uint32_t guesses = structure->is_affine ? 0 : 1,
+                   finals = is_recorded(ir, structure) ? 0 : 1;
     *out = (struct cost){
         .values_read = count_inputs(ir, false),
         .values_written = ir->states + count_extra_outputs(ir),
-        .evaluations = is_affine ? 2 : 3,
+        .evaluations = guesses + 1 + finals,
     };
     count_operations(out, ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_OUTPUT), ir->arena);
 }

@@ -2,7 +2,7 @@
 #ifndef PRNN_COST_H
 #define PRNN_COST_H
 
-#include "ir.h"
+#include "structure.h"
 
 struct cost {
     uint32_t transcendentals; /* SFU and CALL operations of one evaluation */
@@ -10,12 +10,12 @@ struct cost {
     uint32_t flops; /* an fma counts two, every other arithmetic operation one */
     uint32_t operations;
     uint32_t values_read, values_written; /* per element: scalars of sequence tensors */
-    uint32_t evaluations;                 /* runs of the cell that the default strategy makes */
+    uint32_t evaluations; /* runs of the step, solved in parallel in f32; docs/command-line.md */
 };
 
-/* Forward: the step and outputs. Sequential evaluation counts 1; an affine cell in parallel 2,
- * another 3. */
-void cost_forward(struct cost *out, const struct ir *ir, bool is_affine);
+/* Forward: the step and outputs. Evaluations are the guess of the entries, unless the cell is
+ * affine; the run that is corrected; and a final one, unless the one before has kept its steps. */
+void cost_forward(struct cost *out, const struct ir *ir, const struct structure *structure);
 /* Backward: recomputed step, scanned Jacobian, adjoint. Reads inputs, states before the step and
  * the gradients of the outputs; writes the gradients of inputs. */
 void cost_backward(struct cost *out, const struct ir *ir);

@@ -165,7 +165,7 @@ static void compile_ir(struct unit *unit, const struct pipeline_options *options
     ir_schedule(ir);
     if (!ir_is_sound(unit, PIPELINE_SCHEDULE, true, options))
         return;
-    cost_forward(&unit->forward, ir, unit->structure.is_affine);
+    cost_forward(&unit->forward, ir, &unit->structure);
     cost_backward(&unit->backward, ir);
     stage_done(unit, PIPELINE_SCHEDULE, options);
 }

@@ -248,7 +248,7 @@ static void add_cost(struct textbuf *out, const struct report_subject *s)
         const char *name;
         uint32_t forward, backward;
     } rows[] = {
-        {"evaluations of the step", s->forward->evaluations, s->backward->evaluations},
+        {"evaluations in parallel", s->forward->evaluations, s->backward->evaluations},
         {"transcendentals in one", s->forward->transcendentals, s->backward->transcendentals},
         {"divisions in one", s->forward->divisions, s->backward->divisions},
         {"flops of one", s->forward->flops, s->backward->flops},
