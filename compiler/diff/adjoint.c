@@ -1,6 +1,6 @@
 #include "diff.h"
 #include "partial.h"
-#include "tangent.h"
+#include "jacobian.h"
 
 #include <assert.h>
 #include <string.h>
@@ -177,7 +177,7 @@ void adjoint_build(struct ir *ir, const struct structure *structure)
     add_outs(ir, IR_OUT_SOURCE, sweep.leaf[0], ir->states);
 
     if (has_detach(ir))
-        tangent_add(ir, structure, IR_OUT_ADJACOBIAN, DETACH_IS_CONSTANT);
+        jacobian_add(ir, structure, IR_OUT_ADJACOBIAN, DETACH_IS_CONSTANT);
     else
         alias_jacobian(ir);
     ir->span = span;

@@ -7,7 +7,7 @@
 #include "structure.h"
 
 /* Adds jac.i.j = d next.i / d h.j, true (through detach), where structurally nonzero. */
-void tangent_build(struct ir *ir, const struct structure *structure);
+void jacobian_build(struct ir *ir, const struct structure *structure);
 
 /* Adds adj_h, adj_x, adj_p (all cotangents; declarations with no_gradient left out), src (from the
  * cotangents of outputs alone), and adjac.i.j: all of them with detach() as a constant. Cotangent i <

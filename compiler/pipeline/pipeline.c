@@ -136,7 +136,7 @@ static void compile_ir(struct unit *unit, const struct pipeline_options *options
     const uint32_t step_count = ir_contract(ir, 0);
     if (!ir_is_sound(unit, PIPELINE_STRUCTURE, false, options))
         return;
-    tangent_build(ir, &unit->structure);
+    jacobian_build(ir, &unit->structure);
     if (!ir_is_sound(unit, PIPELINE_TANGENT, false, options) ||
         !stage_done(unit, PIPELINE_TANGENT, options))
         return;

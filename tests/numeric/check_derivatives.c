@@ -56,7 +56,7 @@ static struct bench bench_create(struct arena *arena, const char *text)
 
     structure_find(structure, bench.ir, arena);
     bench.step = ir_program_create(bench.ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_OUTPUT), arena);
-    tangent_build(bench.ir, structure);
+    jacobian_build(bench.ir, structure);
     adjoint_build(bench.ir, structure);
     message = ir_verify(bench.ir, false, arena);
     ck_assert_msg(message == NULL, "%s", message);

@@ -14,6 +14,9 @@ enum { BLOCK = 4096 };
 /* Of the results of the strict functions over the sample below. */
 #define STRICT_HASH 0xdfcb8607d4ec4e45u
 
+/* No less than the relative error of tanh in mode accurate on a GPU, with any reciprocal. */
+static const double TANH_RELATIVE = 4.06 * 0x1p-24;
+
 typedef __float128 quad;
 
 static float f32_of(uint32_t bits)
@@ -366,6 +369,61 @@ START_TEST(hardware_forms_stay_below_their_limits)
 }
 END_TEST
 
+/* Every float of a stride from bits 'from' on, below 'to'; both signs. */
+static void check_tanh(const struct math_table32 *table, uint32_t from, uint32_t to,
+                       uint32_t stride)
+{
+    static float x[BLOCK], y[BLOCK], negative[BLOCK], opposite[BLOCK];
+    float before = 0;
+    for (uint64_t bits = from; bits < to;) {
+        int n = 0;
+        for (; n < BLOCK && bits < to; bits += stride, n++) {
+            x[n] = f32_of((uint32_t)bits);
+            negative[n] = -x[n];
+        }
+        table->unary[MATH_tanh](x, y, n);
+        table->unary[MATH_tanh](negative, opposite, n);
+        for (int i = 0; i < n; i++) {
+            const double wanted = tanh((double)x[i]);
+            if (!(bits_of_f32(opposite[i]) == (bits_of_f32(y[i]) ^ 0x80000000u)))
+                ck_abort_msg("tanh(-%a) = %a, of the positive %a", (double)x[i],
+                             (double)opposite[i], (double)y[i]);
+            if (!(y[i] >= 0 && y[i] <= 1))
+                ck_abort_msg("tanh(%a) = %a is outside [0, 1]", (double)x[i], (double)y[i]);
+            if (x[i] < 0x1p-13f ? !(y[i] == x[i])
+                                : !(fabs((double)y[i] - wanted) <= TANH_RELATIVE * wanted))
+                ck_abort_msg("tanh(%a) = %a, wanted %a", (double)x[i], (double)y[i], wanted);
+            if (x[i] >= 9.1f && !(y[i] >= 1 - 0x1p-24f && y[i] >= before))
+                ck_abort_msg("tanh(%a) = %a", (double)x[i], (double)y[i]);
+            before = y[i];
+        }
+    }
+}
+
+/* Strides are primes, so that all low bits occur. */
+START_TEST(hardware_tanh_keeps_its_promises_with_any_reciprocal)
+{
+    static const struct math_table32 *const tables[] = {&math_rcp_below32, &math_hardware32,
+                                                        &math_rcp_above32};
+    static const float edges[] = {INFINITY, 0x1.fffffep127f, 20, 9.1f, 0x1p-126f, 0x1p-149f, 0};
+    const struct math_table32 *table = tables[_i];
+    check_tanh(table, 0, 0x3c800000u, 4099);          /* below 2^-6 */
+    check_tanh(table, 0x3c800000u, 0x41800000u, 17);  /* below 16 */
+    check_tanh(table, 0x41800000u, 0x7f800000u, 997); /* and all others */
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++) {
+        const uint32_t bits = bits_of_f32(edges[i]);
+        check_tanh(table, bits, bits + 1, 1);
+    }
+    for (uint32_t bits = 0x7f800001u; bits < 0x80000000u; bits += 65521) {
+        const float x[2] = {f32_of(bits), f32_of(bits | 0x80000000u)};
+        float y[2];
+        table->unary[MATH_tanh](x, y, 2);
+        if (!(isnan(y[0]) && isnan(y[1])))
+            ck_abort_msg("tanh(NaN %x) = %a, %a", bits, (double)y[0], (double)y[1]);
+    }
+}
+END_TEST
+
 /* Limits in ulp of float: 2^-12 relative is 2^12 ulp at most. */
 static const struct case32 fast_cases[] = {
     {"exp", MATH_exp, exp, 80, 4096, 4099},
@@ -491,6 +549,7 @@ int main(void)
     tcase_add_test(tests, strict_bits_do_not_depend_on_the_compiler);
     tcase_add_loop_test(tests, hardware_forms_stay_below_their_limits, 0,
                         sizeof hardware_cases / sizeof *hardware_cases);
+    tcase_add_loop_test(tests, hardware_tanh_keeps_its_promises_with_any_reciprocal, 0, 3);
     tcase_add_loop_test(tests, fast_forms_round_less_than_16_bits, 0,
                         sizeof fast_cases / sizeof *fast_cases);
     tcase_add_test(tests, hardware_forms_keep_special_values);

@@ -8,8 +8,23 @@
 #include "prelude_host.h"
 #ifdef MATH_HARDWARE
 #undef PRNN_HOST
-#define PRNN_EX2_APPROX(x) exp2f(x)
-#define PRNN_RCP_APPROX(x) (1.0f / (x))
+/* Rounded functions with the flushing of the hardware; the reciprocal may be a unit in the last
+ * place beside that (PTX ISA, rcp.approx.ftz.f32). */
+#ifndef MATH_RCP_ULP
+#define MATH_RCP_ULP 0
+#endif
+static inline float flushed(float x)
+{
+    return fabsf(x) < 0x1p-126f ? x * 0.0f : x;
+}
+static inline float reciprocal(float x)
+{
+    const float y = 1.0f / flushed(x);
+    const int exact = !(fabsf(y) > 0.0f && fabsf(y) < INFINITY);
+    return flushed(exact ? y : prnn_f32_of(prnn_bits_of_f32(y) + (unsigned int)(MATH_RCP_ULP)));
+}
+#define PRNN_EX2_APPROX(x) flushed(exp2f(flushed(x)))
+#define PRNN_RCP_APPROX(x) reciprocal(x)
 #define PRNN_TANH_APPROX(x) tanhf(x)
 #define PRNN_LG2_APPROX(x) log2f(x)
 #define PRNN_RSQRT_APPROX(x) (1.0f / sqrtf(x))

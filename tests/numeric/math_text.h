@@ -33,5 +33,7 @@ extern const struct math_table32 math_plain32, math_tuned32;
 extern const struct math_table64 math_plain64, math_tuned64;
 /* The branches of the hardware, with exact functions for its approximations. */
 extern const struct math_table32 math_hardware32, math_fast32;
+/* The same with reciprocals one unit in the last place below and above the rounded ones. */
+extern const struct math_table32 math_rcp_below32, math_rcp_above32;
 
 #endif

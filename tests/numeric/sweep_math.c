@@ -1,4 +1,5 @@
-/* Largest error of every float function over all inputs, in ulp of the double result.
+/* Largest error of every float function over all inputs, in ulp of the double result; then of tanh
+ * in mode accurate on a GPU, with emulated approximations.
  *
  *   sweep_math [stride]      every input whose bits are a multiple of stride (1) */
 #include "math_text.h"
@@ -66,5 +67,10 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof sweeps / sizeof *sweeps; i++)
         sweep("strict", &math_tuned32, &sweeps[i], stride);
+    /* Of the hardware's form, with the reciprocals that it may give. */
+    static const struct sweep form = {"tanh", MATH_tanh, tanh, INFINITY};
+    sweep("rcp -1", &math_rcp_below32, &form, stride);
+    sweep("rcp", &math_hardware32, &form, stride);
+    sweep("rcp +1", &math_rcp_above32, &form, stride);
     return 0;
 }

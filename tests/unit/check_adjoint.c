@@ -9,7 +9,7 @@ static struct ir *prepare(struct arena *arena, const char *text)
     struct ir *ir = sample_read(arena, text);
     struct structure structure;
     structure_find(&structure, ir, arena);
-    tangent_build(ir, &structure);
+    jacobian_build(ir, &structure);
     adjoint_build(ir, &structure);
     const char *message = ir_verify(ir, false, arena);
     ck_assert_msg(message == NULL, "%s", message);

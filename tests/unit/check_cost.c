@@ -6,7 +6,7 @@
 static struct ir *prepare(struct structure *structure, struct arena *arena, struct ir *ir)
 {
     structure_find(structure, ir, arena);
-    tangent_build(ir, structure);
+    jacobian_build(ir, structure);
     adjoint_build(ir, structure);
     return ir;
 }

@@ -27,7 +27,7 @@ static struct found *find(struct arena *arena, const char *text)
     struct found *found = arena_alloc(arena, sizeof *found);
     found->ir = sample_read(arena, text);
     structure_find(&found->structure, found->ir, arena);
-    tangent_build(found->ir, &found->structure);
+    jacobian_build(found->ir, &found->structure);
     range_find(&found->report, found->ir, &found->structure, arena);
     return found;
 }

@@ -4,12 +4,13 @@
 #include "depend.h"
 #include "diff.h"
 #include "ir_eval.h"
+#include "textbuf.h"
 
 static struct ir *prepare(struct arena *arena, struct ir *ir)
 {
     struct structure structure;
     structure_find(&structure, ir, arena);
-    tangent_build(ir, &structure);
+    jacobian_build(ir, &structure);
     const char *message = ir_verify(ir, false, arena);
     ck_assert_msg(message == NULL, "%s", message);
     return ir;
@@ -124,6 +125,48 @@ START_TEST(functions_are_not_called_again)
 }
 END_TEST
 
+/* What meets at a value is summed before it goes on from there: multiplications, additions and
+ * subtractions of the Jacobian. */
+START_TEST(sums_are_made_before_products)
+{
+    static const struct {
+        const char *cell;
+        uint32_t most;
+    } counts[] = {{"gru", 16}, {"lstm", 23}, {"slstm", 39}};
+    static const enum ir_op ops[] = {IR_MUL, IR_ADD, IR_SUB};
+    struct arena *arena = sample_arena();
+    const struct ir *before = sample_cell(arena, counts[_i].cell);
+    const struct ir *after = prepare(arena, sample_cell(arena, counts[_i].cell));
+    uint32_t count = 0;
+    for (int k = 0; k < 3; k++)
+        count += count_op(after, ops[k]) - count_op(before, ops[k]);
+    ck_assert_msg(count <= counts[_i].most, "%s: %u", counts[_i].cell, (unsigned)count);
+    arena_destroy(arena);
+}
+END_TEST
+
+/* Longer than what is eliminated in the order of Markowitz: h' = x^3000 h. */
+START_TEST(long_steps_are_eliminated_in_order)
+{
+    enum { LENGTH = 3000 };
+    struct arena *arena = sample_arena();
+    struct textbuf body;
+    textbuf_init(&body, arena);
+    textbuf_add(&body, "%0 = mul x0, h0\n");
+    for (int i = 1; i < LENGTH; i++)
+        textbuf_printf(&body, "%%%d = mul x0, %%%d\n", i, i - 1);
+    const struct ir *ir = prepare(arena, read_step(arena, body.text, LENGTH));
+    const struct ir_program *program = ir_program_create(ir, IR_MASK(IR_OUT_JACOBIAN), arena);
+    double *scratch = arena_array(arena, ir_program_scratch(program), sizeof *scratch);
+    double found = NAN, h = 7, x = 1.0001;
+    struct ir_leaves_f64 leaves = {.h = &h, .x = &x};
+    leaves.out[IR_OUT_JACOBIAN] = &found;
+    ir_eval_f64(program, &leaves, scratch);
+    ck_assert_double_eq_tol(found, pow(x, LENGTH), 1e-11);
+    arena_destroy(arena);
+}
+END_TEST
+
 START_TEST(derivatives_carry_the_span_of_their_source)
 {
     struct arena *arena = sample_arena();
@@ -172,6 +215,8 @@ int main(void)
     tcase_add_test(tcase, linear_steps_have_their_factors_as_jacobian);
     tcase_add_test(tcase, a_difference_costs_no_negation);
     tcase_add_loop_test(tcase, functions_are_not_called_again, 0, 5);
+    tcase_add_loop_test(tcase, sums_are_made_before_products, 0, 3);
+    tcase_add_test(tcase, long_steps_are_eliminated_in_order);
     tcase_add_test(tcase, derivatives_carry_the_span_of_their_source);
     tcase_add_test(tcase, gated_sums_grow_linearly);
     return sample_run("tangent", tcase);
