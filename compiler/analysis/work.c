@@ -17,7 +17,7 @@ static struct price price_of(enum ir_op op, enum work_math math)
         struct price price[WORK_MATH_COUNT];
     } functions[] = {
         {IR_SIGMOID, {{4, 2, 44}, {3, 1, 25}, {36, 0, 110}}},
-        {IR_TANH, {{15, 2, 56}, {1, 1, 17}, {40, 0, 120}}},
+        {IR_TANH, {{13, 2, 54}, {1, 1, 17}, {40, 0, 120}}},
         {IR_EXP, {{8, 1, 33}, {2, 1, 21}, {20, 0, 70}}},
         {IR_LOG, {{24, 0, 80}, {2, 1, 21}, {24, 0, 80}}},
         {IR_LOG1P, {{30, 0, 100}, {6, 1, 33}, {30, 0, 100}}},
