@@ -18,6 +18,20 @@ static double sigmoid(double x)
     return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
+/* Integer powers by squares and products, as lower_power() makes them: what is folded here and what
+ * is folded there has one value. */
+static double power(double base, double exponent)
+{
+    const double exact_integers = 9007199254740992.0; /* 2^53 */
+    if (!(fabs(exponent) < exact_integers) || exponent != floor(exponent))
+        return pow(base, exponent);
+    double result = 1;
+    uint64_t left = (uint64_t)fabs(exponent);
+    for (double square = base; left > 0; square *= square, left >>= 1)
+        result = left & 1 ? result * square : result;
+    return exponent < 0 ? 1 / result : result;
+}
+
 static bool call(enum ast_function function, const double *x, double *value)
 {
     switch (function) {
@@ -82,7 +96,7 @@ static bool call(enum ast_function function, const double *x, double *value)
         *value = least(greatest(x[0], x[1]), x[2]);
         return true;
     case AST_FN_POW:
-        *value = pow(x[0], x[1]);
+        *value = power(x[0], x[1]);
         return true;
     case AST_FN_DETACH:
         *value = x[0];
@@ -119,7 +133,7 @@ bool constant_evaluate(const struct ast_expr *expr, double *value)
         *value = x[0] / x[1];
         return true;
     case AST_POW:
-        *value = pow(x[0], x[1]);
+        *value = power(x[0], x[1]);
         return true;
     case AST_CALL:
         return call(expr->function, x, value);
