@@ -339,19 +339,36 @@ static int grow_fn_call(struct grower *g, struct shape shape, int depth)
     return call;
 }
 
+/* Where nothing bounds a vector or a matrix a number takes its place, which broadcasts, but is no
+ * operand of these. */
+static bool has_rank(const struct grower *g, int node, int rank)
+{
+    return node >= 0 && g->tree->node[node].rank == rank;
+}
+
+static int call_linear(struct grower *g, const char *word, int a, int rank)
+{
+    return has_rank(g, a, rank) ? call1(g, word, a) : a;
+}
+
+static int product(struct grower *g, int m, int a, int rank)
+{
+    return has_rank(g, m, 2) && has_rank(g, a, rank) ? operation(g, "@", m, a) : a;
+}
+
 /* What only vectors and matrices have; -1 where there is nothing of the right shape. */
 static int grow_linear(struct grower *g, struct shape shape, int depth)
 {
     const struct shape square = {2, shape.rows, shape.rows};
     if (shape.rank == 1) {
         if (dice_chance(&g->dice, 25) && !g->is_affine)
-            return call1(g, "softmax", bring(g, grow(g, shape, depth - 1), -3, 3));
+            return call_linear(g, "softmax", bring(g, grow(g, shape, depth - 1), -3, 3), 1);
         int m = named_leaf(g, square);
         if (m < 0)
             return -1;
         if (dice_chance(&g->dice, 25))
             m = call1(g, "transpose", m);
-        return operation(g, "@", m, grow(g, shape, depth - 1));
+        return product(g, m, grow(g, shape, depth - 1), 1);
     }
     if (shape.rank == 2) {
         const struct shape row = {1, shape.rows, 1}, column = {1, shape.cols, 1};
@@ -360,9 +377,9 @@ static int grow_linear(struct grower *g, struct shape shape, int depth)
             return tree_make(g->tree, TREE_BUILTIN, "outer", v, w, TREE_NONE);
         if (shape.rows == shape.cols)
             return dice_chance(&g->dice, 50)
-                       ? call1(g, "transpose", grow(g, shape, depth - 1))
-                       : operation(g, "@", bring(g, grow(g, shape, depth - 1), -1, 1),
-                                   bring(g, grow(g, shape, depth - 1), -1, 1));
+                       ? call_linear(g, "transpose", grow(g, shape, depth - 1), 2)
+                       : product(g, bring(g, grow(g, shape, depth - 1), -1, 1),
+                                 bring(g, grow(g, shape, depth - 1), -1, 1), 2);
     }
     return -1;
 }
