@@ -4,7 +4,7 @@
  * Requires  cell_step(), cell_step_outputs(), cell_jacobian(), their _fast forms; place.h, affine.h, ring.h,
  *           rows_out.h; PRNN_RECORDED: chunks are short enough to keep every step in registers
  * Provides  struct chunk, chunk_tangent(), chunk_warm_up(), chunk_final(); struct record, chunk_record(),
- *           record_correct(), record_store()
+ *           record_correct(), record_scale(), record_store()
  * Launch    a thread owns chunk w and PRNN_VC channels */
 #define PRNN_N PRNN_STATES
 
@@ -105,32 +105,47 @@ PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_r
 }
 
 #if PRNN_ROUGH_FIRST
-/* From the initial state h, the exit of a whole chunk by its last PRNN_WARM_STEPS steps alone and approximately: what
+/* From the initial state, the exit of a whole chunk by its last PRNN_WARM_STEPS steps alone and approximately: what
  * came before them has faded, as far as the cell forgets so soon. */
-PRNN_FN void chunk_warm_up(const struct chunk *k, prnn_real (*h)[PRNN_N])
+PRNN_FN void warm_begin(const struct chunk *k, prnn_real (*h)[PRNN_N])
 {
-    const prnn_i32 first = PRNN_CHUNK - PRNN_WARM_STEPS;
-    prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
-    if (first > 0) {
-        chunk_inputs(k, first - 1, x);
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            h[v][i] = k->h0[v][i];
+    }
+    if (PRNN_CHUNK > PRNN_WARM_STEPS) {
+        prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
+        chunk_inputs(k, PRNN_CHUNK - PRNN_WARM_STEPS - 1, x);
         PRNN_UNROLL
         for (int v = 0; v < PRNN_VC; v++)
             cell_guess(k->h0[v], x[v], k->p[v], h[v]);
     }
-    PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
-    for (prnn_i32 s = first; s < PRNN_CHUNK; s++) {
-        chunk_inputs(k, s, x);
-        const int is_reset = chunk_is_reset(k, s);
+}
+
+PRNN_FN void warm_step(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N])
+{
+    prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
+    chunk_inputs(k, s, x);
+    const int is_reset = chunk_is_reset(k, s);
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        prnn_real next[PRNN_N];
+        state_reset(k, is_reset, v, h[v]);
+        cell_step_fast(h[v], x[v], k->p[v], next);
         PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            prnn_real next[PRNN_N];
-            state_reset(k, is_reset, v, h[v]);
-            cell_step_fast(h[v], x[v], k->p[v], next);
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                h[v][i] = next[i];
-        }
+        for (int i = 0; i < PRNN_N; i++)
+            h[v][i] = next[i];
     }
+}
+
+PRNN_FN void chunk_warm_up(const struct chunk *k, prnn_real (*h)[PRNN_N])
+{
+    warm_begin(k, h);
+    PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
+    for (prnn_i32 s = PRNN_CHUNK - PRNN_WARM_STEPS; s < PRNN_CHUNK; s++)
+        warm_step(k, s, h);
 }
 #endif
 
@@ -166,7 +181,7 @@ PRNN_FN void targets_store_states(struct targets *to, const struct chunk *k, prn
     }
 }
 
-/* One step that writes states and outputs. 'scale' grows to the largest state met. */
+/* One step that writes states and outputs. 'scale' grows to the largest state met; NaN if one is NaN. */
 PRNN_FN void final_step(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N], prnn_real *scale,
                         struct targets *to, int is_plain)
 {
@@ -186,7 +201,7 @@ PRNN_FN void final_step(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++) {
             h[v][i] = next[i];
-            scale[v] = real_larger(scale[v], real_abs(next[i]));
+            scale[v] = real_larger_or_nan(scale[v], real_abs(next[i]));
         }
     }
     targets_store_states(to, k, h, is_plain);
@@ -253,16 +268,27 @@ PRNN_FN prnn_real record_get(const struct record *record, int v, int place)
 #endif
 }
 
-/* chunk_tangent() that remembers. */
+/* chunk_tangent() that remembers. With PRNN_WARM_AHEAD the exit of another chunk, 'ahead', is guessed between the
+ * steps of this one: two chains of operations that do not wait for each other. */
 PRNN_FN void chunk_record(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real (*d)[PRNN_MATRIX],
-                          struct record *record)
+                          struct record *record, const struct chunk *ahead, prnn_real (*guess)[PRNN_N])
 {
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++)
         affine_identity(d[v]);
+#if PRNN_WARM_AHEAD
+    warm_begin(ahead, guess);
+#else
+    (void)ahead;
+    (void)guess;
+#endif
     PRNN_UNROLL
     for (prnn_i32 s = 0; s < PRNN_CHUNK; s++) {
         tangent_step(k, s, h, d, 0);
+#if PRNN_WARM_AHEAD
+        if (s >= PRNN_CHUNK - PRNN_WARM_STEPS)
+            warm_step(ahead, s, guess);
+#endif
         PRNN_UNROLL
         for (int v = 0; v < PRNN_VC; v++) {
             PRNN_UNROLL
@@ -275,8 +301,8 @@ PRNN_FN void chunk_record(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_re
     }
 }
 
-/* Add what 'delta', a change of the entry, does in first order. Returns the largest change, NaN where one is not
- * known; scale: the largest state before. */
+/* Add what 'delta', a change of the entry, does in first order. Returns the largest change, and scale the largest
+ * state, NaN where one is not known. */
 PRNN_FN prnn_real record_correct(struct record *record, int v, const prnn_real *delta, prnn_real *scale)
 {
     prnn_real move = 0;
@@ -291,12 +317,25 @@ PRNN_FN prnn_real record_correct(struct record *record, int v, const prnn_real *
                 if (affine_closed(i, j))
                     step = PRNN_FMA(record_get(record, v, s * PRNN_MATRIX + i * PRNN_N + j), delta[j],
                                     step);
-            *scale = real_larger(*scale, real_abs(record->h[s][v][i]));
             move = real_larger_or_nan(move, real_abs(step));
             record->h[s][v][i] += step;
+            *scale = real_larger_or_nan(*scale, real_abs(record->h[s][v][i]));
         }
     }
     return move;
+}
+
+/* The largest state as it is. */
+PRNN_FN prnn_real record_scale(const struct record *record, int v)
+{
+    prnn_real scale = 0;
+    PRNN_UNROLL
+    for (prnn_i32 s = 0; s < PRNN_CHUNK; s++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            scale = real_larger_or_nan(scale, real_abs(record->h[s][v][i]));
+    }
+    return scale;
 }
 
 PRNN_FN void record_store(const struct chunk *k, struct record *record)

@@ -26,11 +26,13 @@
 #define PRNN_STOP_MARGINAL ((prnn_real)1e-4)
 #endif
 
-/* What a thread has seen for the certificate: gap / scale is its largest mismatch. */
+/* What a thread has seen for the certificate: gap / scale is its largest mismatch; nonfinite: inf or NaN was among
+ * the states. */
 struct witness {
     prnn_real gap, scale;
     prnn_i64 step;
     prnn_i32 c;
+    int nonfinite;
 };
 
 PRNN_FN void witness_none(struct witness *seen)
@@ -39,6 +41,7 @@ PRNN_FN void witness_none(struct witness *seen)
     seen->scale = 1;
     seen->step = -1;
     seen->c = 0;
+    seen->nonfinite = 0;
 }
 
 PRNN_FN void witness_add(struct witness *seen, prnn_real gap, prnn_real scale, prnn_i64 step, prnn_i32 c)
@@ -49,6 +52,12 @@ PRNN_FN void witness_add(struct witness *seen, prnn_real gap, prnn_real scale, p
         seen->step = step;
         seen->c = c;
     }
+}
+
+PRNN_FN void witness_add_all(struct witness *seen, const struct witness *pass)
+{
+    witness_add(seen, pass->gap, pass->scale, pass->step, pass->c);
+    seen->nonfinite |= pass->nonfinite;
 }
 
 /* The difference of two states that should be one; exact where they are equal. */
@@ -283,10 +292,15 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             is_still &= delta[v][i] == 0;
-        /* An exact entry: its states are what a run in order gives, and a tangent may have overflowed. */
-        if (is_still || !chunk_is_real(k, v))
+        if (!chunk_is_real(k, v))
             continue;
+        /* An exact entry: its states are what a run in order gives, and a tangent may have overflowed. */
+        if (is_still) {
+            pass->nonfinite |= !real_is_finite(record_scale(record, v));
+            continue;
+        }
         const prnn_real move = record_correct(record, v, delta[v], &scale);
+        pass->nonfinite |= !real_is_finite(scale);
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             entry[i] = is_reset ? k->h0[v][i] : e[v][i] + delta[v][i];
@@ -319,6 +333,9 @@ PRNN_FN int tile_final(const struct chunk *k, prnn_i64 length, prnn_real toleran
     for (int v = 0; v < PRNN_VC; v++)
         scale[v] = 0;
     chunk_final(k, h, scale);
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++)
+        pass->nonfinite |= chunk_is_real(k, v) && !real_is_finite(scale[v]);
     const int is_last = k->w == PRNN_TILE_CHUNKS - 1 && k->rank == PRNN_CLUSTER - 1;
     if (is_last || k->t0 + PRNN_CHUNK >= length)
         return 0;
@@ -373,21 +390,39 @@ PRNN_FN prnn_i32 pace_next(prnn_i32 pace, prnn_u32 corrections)
     return pace > PACE_MOST ? PACE_ROUGH : pace;
 }
 
+/* What is guessed of the next tile while one is solved. */
+struct outlook {
+    struct chunk chunk; /* of this thread; of the present tile where the next is not whole */
+    int is_whole;       /* the next tile is */
+    int is_known;       /* 'exit' is the guess for the tile to be solved */
+    prnn_real exit[PRNN_VC][PRNN_N];
+};
+
 #if PRNN_ROUGH_FIRST
 /* Entries from the last steps before them, instead of a guess and a rough correction: most cells forget within a
  * chunk, and then one correction is left. */
-PRNN_FN void entry_warm_up(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*next)[PRNN_N])
+PRNN_FN void entry_warm_up(const struct chunk *k, const struct outlook *outlook, prnn_real (*e)[PRNN_N],
+                           prnn_real (*next)[PRNN_N])
 {
     /* Behind the last chunk of all the entry of this tile still stands. */
     const int has_next = k->w < PRNN_TILE_CHUNKS - 1 || k->rank < PRNN_CLUSTER - 1;
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
+    if (PRNN_WARM_AHEAD && outlook->is_known) {
         PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            next[v][i] = k->h0[v][i];
+        for (int v = 0; v < PRNN_VC; v++) {
+            PRNN_UNROLL
+            for (int i = 0; i < PRNN_N; i++)
+                next[v][i] = outlook->exit[v][i];
+        }
+    } else {
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++) {
+            PRNN_UNROLL
+            for (int i = 0; i < PRNN_N; i++)
+                next[v][i] = k->h0[v][i];
+        }
+        if (has_next && k->count == PRNN_CHUNK)
+            chunk_warm_up(k, next);
     }
-    if (has_next && k->count == PRNN_CHUNK)
-        chunk_warm_up(k, next);
     if (has_next)
         entry_hand_over(k, next);
     all_barrier(); /* entries are handed over */
@@ -417,8 +452,8 @@ PRNN_FN int entry_rough(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real
 
 /* Solve one tile from the entry e of its first chunk; h: the exits. Returns the number of corrections. */
 PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole, int is_warm,
-                            prnn_real tolerance, prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N],
-                            struct witness *seen)
+                            prnn_real tolerance, struct outlook *outlook, prnn_real (*e)[PRNN_N],
+                            prnn_real (*h)[PRNN_N], struct witness *seen)
 {
     prnn_real next[PRNN_VC][PRNN_N], delta[PRNN_VC][PRNN_N], d[PRNN_VC][PRNN_MATRIX];
     prnn_u32 corrections = 0;
@@ -426,7 +461,7 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
     struct witness pass;
 #if PRNN_ROUGH_FIRST
     if (is_warm) {
-        entry_warm_up(k, e, next);
+        entry_warm_up(k, outlook, e, next);
     } else {
         is_unknown = entry_rough(k, e, next);
         corrections = 1;
@@ -435,13 +470,14 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
     (void)is_warm;
     entry_guess(k, e, next);
 #endif
+    outlook->is_known = 0;
 #if PRNN_RECORDED
     if (is_whole && tolerance > 0) {
         struct record record;
         PRNN_NO_UNROLL
         for (;;) {
             states_copy(h, e);
-            chunk_record(k, h, d, &record);
+            chunk_record(k, h, d, &record, &outlook->chunk, outlook->exit);
             int moved = newton_step(k, 0, h, d, next, delta) | is_unknown;
             is_unknown = 0;
             witness_none(&pass);
@@ -452,9 +488,10 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
                 break;
             entry_take(k, e, 0);
         }
+        outlook->is_known = outlook->is_whole;
         record_store(k, &record);
         states_copy(h, record.h[PRNN_CHUNK - 1]);
-        witness_add(seen, pass.gap, pass.scale, pass.step, pass.c);
+        witness_add_all(seen, &pass);
         return corrections;
     }
 #endif
@@ -491,7 +528,7 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
         corrections += sweeps;
         is_settled = sweeps;
     }
-    witness_add(seen, pass.gap, pass.scale, pass.step, pass.c);
+    witness_add_all(seen, &pass);
     return corrections;
 }
 #endif
@@ -555,14 +592,15 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
     prnn_i32 stage = 0;
 #if PRNN_ALL_CHUNKS > 1
     prnn_i32 pace = PACE_BEGIN;
+    struct outlook outlook;
+    outlook.is_known = 0;
 #endif
-    int nonfinite = 0;
     struct witness seen;
     witness_none(&seen);
     PRNN_NO_UNROLL
     for (prnn_i64 tile = 0; tile < tiles; tile++) {
-        PRNN_ASYNC_WAIT(PRNN_STAGES - 2);
-        PRNN_BARRIER(); /* all threads: the tile has arrived, and the stage before it is read */
+        PRNN_ASYNC_WAIT(PRNN_STAGES - 2 - PRNN_WARM_AHEAD);
+        PRNN_BARRIER(); /* all threads: the tile, or two, have arrived, and the stage before is read */
         const prnn_i64 first = tile * stride + begin;
         ring_issue(&ring, launch, &origin, (stage + PRNN_STAGES - 1) % PRNN_STAGES,
                    first + (PRNN_STAGES - 1) * stride, stride);
@@ -574,9 +612,15 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #if PRNN_ALL_CHUNKS > 1
         if (tile > 0)
             entry_take(&k, e, 1);
+        outlook.chunk = k;
+        outlook.is_whole = (tile + 2) * stride <= origin.length;
+        if (PRNN_WARM_AHEAD && outlook.is_whole) {
+            outlook.chunk.t0 += stride;
+            outlook.chunk.base = ring_chunk((stage + 1) % PRNN_STAGES, k.w, k.c);
+        }
         const prnn_u32 corrections =
             tile_solve(&k, origin.length, (tile + 1) * stride <= origin.length, pace >= 0,
-                       (prnn_real)launch->head.tolerance, e, h, &seen);
+                       (prnn_real)launch->head.tolerance, &outlook, e, h, &seen);
         pace = pace_next(pace, corrections);
         max_corrections = corrections > max_corrections ? corrections : max_corrections;
         sum_corrections += corrections;
@@ -595,24 +639,17 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
             PRNN_UNROLL
             for (int i = 0; i < PRNN_N; i++)
                 e[v][i] = h[v][i];
+            seen.nonfinite |= chunk_is_real(&k, v) && !real_is_finite(scale[v]);
         }
 #endif
-        if (k.count > 0) {
-            PRNN_UNROLL
-            for (int v = 0; v < PRNN_VC; v++) {
-                PRNN_UNROLL
-                for (int i = 0; i < PRNN_N; i++)
-                    nonfinite |= chunk_is_real(&k, v) && !real_is_finite(h[v][i]);
-            }
-            if (k.t0 + k.count == origin.length)
-                final_state_store(&k, h);
-        }
+        if (k.count > 0 && k.t0 + k.count == origin.length)
+            final_state_store(&k, h);
         stage = (stage + 1) % PRNN_STAGES;
     }
     if (tiles == 0 && k.w == 0 && k.rank == 0)
         final_state_store(&k, k.h0);
     PRNN_ASYNC_WAIT(0);
-    report_block(launch, &origin, PRNN_REAL_DIV(seen.gap, seen.scale), seen.step, seen.c, nonfinite,
+    report_block(launch, &origin, PRNN_REAL_DIV(seen.gap, seen.scale), seen.step, seen.c, seen.nonfinite,
                  max_corrections, sum_corrections, tiles);
 #if PRNN_CLUSTER > 1
     PRNN_CLUSTER_BARRIER(); /* all blocks: none leaves while another may write to it */

@@ -182,6 +182,7 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     if (o->mode != ASSEMBLE_STRICT && o->storage != ASSEMBLE_F64 && !structure->is_affine) {
         const uint32_t most = settle_warm_steps(assemble_rounding(o->storage), tile.recorded > 0);
         tile.warm_steps = s->chunk < most ? s->chunk : most;
+        tile.is_warm_ahead = tile.recorded > 0 && s->stages > 2;
     }
     return tile;
 }
@@ -385,6 +386,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "UNROLL_STEPS", unrolled_steps(&n, s));
         define(&text, "ROUGH_FIRST", tile.warm_steps > 0);
         define(&text, "WARM_STEPS", tile.warm_steps);
+        define(&text, "WARM_AHEAD", tile.is_warm_ahead);
         define(&text, "RING_ROWS",
                rows + (o->kernel == ASSEMBLE_BACKWARD ? n.states + n.gradients + n.outputs : 0));
         define(&text, "ROW_STATES", rows);

@@ -91,6 +91,7 @@ struct assemble_tile {
         recorded; /* words of a thread that keep the steps of a chunk; 0: it runs the chunk again */
     bool in_halves;      /* ... tangents as halves, because that lets in more thread blocks */
     uint32_t warm_steps; /* steps before an entry that its guess is taken from; 0: no rough guess */
+    bool is_warm_ahead;  /* ... while the tile before is solved, for which its inputs must be there */
     uint32_t registers;  /* that a thread needs, about */
 };
 struct assemble_tile assemble_tile(const struct ir *ir, const struct structure *structure,

@@ -140,6 +140,8 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     const double rough = (double)count.rough, corrections = (double)count.corrections;
     const double tangent = c->matrix * c->states;
     struct share one = step_of(c, WORK_STEP, WORK_APPROXIMATE, 0, k->step, 1);
+    if (c->tile.is_warm_ahead)
+        one.latency = k->overlap * one.issue;
     if (corrections > 0)
         add(tile, &one, (1 - rough) * c->tile.warm_steps);
     one = step_of(c, WORK_JACOBIAN, WORK_APPROXIMATE, tangent, k->step + k->tangent, 1);
@@ -317,8 +319,9 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     const double elements =
         (double)problem->batch * (double)problem->seq_len * (double)problem->channels;
     out->memory = elements * bytes * (c.reads + c.writes) / bandwidth;
+    const double stages = s->stages - (c.tile.is_warm_ahead ? 2 : 1);
     const double at_once =
-        fmin(blocks, room * processors) * (s->stages - 1) * steps * c.reads * width * bytes;
+        fmin(blocks, room * processors) * stages * steps * c.reads * width * bytes;
     const double arriving = elements * bytes * c.reads / (at_once / k->memory_seconds);
     out->fill = k->launch_seconds + k->memory_seconds;
     /* The backward pass in order has no phases that could stand in each other's way. */

@@ -11,14 +11,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STRATEGY(l, v, w, s, c)                                                                    \
+#define STRATEGY(l, v, w, s, r, c)                                                                 \
     {                                                                                              \
-        .lanes = l, .vc = v, .tile_chunks = w, .chunk = s, .stages = 2, .cluster = c               \
+        .lanes = l, .vc = v, .tile_chunks = w, .chunk = s, .stages = r, .cluster = c               \
     }
+/* With 3 stages entries are guessed a tile ahead where steps are kept. */
 const struct kernel_strategy ledger_strategies[LEDGER_STRATEGIES] = {
-    {"W1", STRATEGY(32, 1, 1, 8, 1)},          {"W8 lanes 8", STRATEGY(8, 1, 8, 4, 1)},
-    {"W4 lanes 32", STRATEGY(32, 1, 4, 4, 1)}, {"W4 vc 2", STRATEGY(8, 2, 4, 3, 1)},
-    {"cluster 2", STRATEGY(8, 1, 4, 2, 2)},    {"cluster 4 vc 2", STRATEGY(8, 2, 4, 2, 4)},
+    {"W1", STRATEGY(32, 1, 1, 8, 2, 1)},          {"W8 lanes 8", STRATEGY(8, 1, 8, 4, 3, 1)},
+    {"W4 lanes 32", STRATEGY(32, 1, 4, 4, 2, 1)}, {"W4 vc 2", STRATEGY(8, 2, 4, 3, 2, 1)},
+    {"cluster 2", STRATEGY(8, 1, 4, 2, 2, 2)},    {"cluster 4 vc 2", STRATEGY(8, 2, 4, 2, 3, 4)},
 };
 #undef STRATEGY
 

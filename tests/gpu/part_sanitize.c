@@ -51,7 +51,8 @@ START_TEST(small_kernel_runs)
     const struct strategy *s = &plans[_i].options.strategy;
     const struct kernel_shape shape = {
         .batch = 2,
-        .steps = small[_i].strategy < 0 ? 1 : (int64_t)s->tile_chunks * s->chunk * s->cluster + 3,
+        .steps =
+            small[_i].strategy < 0 ? 1 : (int64_t)s->tile_chunks * s->chunk * s->cluster * 3 + 3,
         .channels = _i % 2 ? 12 : 11,
         .is_aligned = _i % 2,
         .has_h0 = true,

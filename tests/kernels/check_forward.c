@@ -207,6 +207,111 @@ START_TEST(nan_in_one_sequence_and_channel_reaches_no_other)
 }
 END_TEST
 
+/* Mostly finite: e^(4000 u - 3900) overflows where an input is above 0.9972, and the step behind
+ * that gives 0. */
+static const char cell_spikes[] =
+    "cell spikes { state h; input u; h' = exp(4000*u - 3900 - h*h); }";
+
+/* How many states are not finite; 'inside' of them neither at the end of a chunk nor of the
+ * sequence. */
+static int nonfinite_states(struct kernel_data *data, int64_t chunk, int *inside)
+{
+    const struct kernel_tensor *h = kernel_tensor_of(data, GROUP_H, 0);
+    int count = 0;
+    for (int64_t b = 0; b < data->shape.batch; b++)
+        for (int64_t t = 0; t < data->shape.steps; t++)
+            for (int64_t n = 0; n < data->shape.channels; n++) {
+                const int64_t row = b * data->shape.steps + t;
+                if (isfinite(kernel_get(h, (size_t)(row * data->shape.channels + n))))
+                    continue;
+                count++;
+                *inside += (t + 1) % chunk != 0 && t + 1 != data->shape.steps;
+            }
+    return count;
+}
+
+START_TEST(infinite_states_are_reported_wherever_they_are)
+{
+    const struct assemble_options options =
+        options_of(_i / 2, ASSEMBLE_F32, _i % 2 ? ASSEMBLE_STRICT : ASSEMBLE_ACCURATE, false);
+    struct kernel_plan plan;
+    int with = 0, only_inside = 0;
+    kernel_plan_load(&plan, cell_spikes, &options, NULL);
+    for (uint64_t seed = 1; seed <= 24; seed++) {
+        const struct kernel_shape shape = {
+            .batch = 1, .steps = 41, .channels = 6, .tolerance = 1e-5, .seed = seed};
+        struct kernel_data data;
+        int inside = 0;
+        bool is_reported = false;
+        kernel_data_create(&data, &plan, &shape);
+        kernel_data_run(&data, SHIM_FORWARD);
+        const int count = nonfinite_states(&data, options.strategy.chunk, &inside);
+        for (int b = 0; b < data.grid; b++)
+            is_reported |= data.report[b].nonfinite == 1;
+        ck_assert_msg(is_reported == (count > 0), "seed %d: %d states, reported %d", (int)seed,
+                      count, is_reported);
+        with += count > 0;
+        only_inside += count > 0 && inside == count;
+        kernel_data_free(&data);
+    }
+    ck_assert_msg(with > 0 && with < 24 && only_inside > 0, "%d with, %d inside", with,
+                  only_inside);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+/* With a third stage the ring has the inputs of the next tile, and its entries are guessed while
+ * this one is solved: the same operations at another time, so the same bits and corrections. */
+START_TEST(entries_guessed_ahead_are_those_guessed_in_time)
+{
+    static const struct kernel_shape shapes[] = {
+        {.batch = 2, .channels = 16, .is_aligned = true, .tolerance = 1e-6, .has_h0 = true},
+        {.batch = 3, .channels = 9, .tolerance = 1e-6, .has_resets = true},
+        {.batch = 3, .channels = 5, .tolerance = 1e-6, .is_packed = true, .is_reversed = true},
+    };
+    static const char *const nonlinear[] = {
+        kernel_cell_gru, kernel_cell_lstm,
+        "cell timed { state h; input u; input dt : shared; param a;\n"
+        "h' = sigmoid(dt)*tanh(a*h + u); }"};
+    struct assemble_options options =
+        options_of(_i % 2 ? 4 : 1, ASSEMBLE_F32, ASSEMBLE_ACCURATE, false);
+    options.strategy.chunk = _i < 3 ? 8 : 26; /* as long as the guess, and longer */
+    const int64_t tile =
+        (int64_t)options.strategy.tile_chunks * options.strategy.chunk * options.strategy.cluster;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct kernel_shape shape = shapes[i];
+        struct kernel_plan plan[2];
+        struct kernel_data data[2];
+        uint64_t sum[2] = {0, 0};
+        shape.steps = 3 * tile + 11;
+        shape.seed = 5 + i;
+        options.has_resets = shape.has_resets;
+        options.is_packed = shape.is_packed;
+        for (int k = 0; k < 2; k++) {
+            options.strategy.stages = k ? 3 : 2;
+            kernel_plan_load(&plan[k], nonlinear[_i % 3], &options, NULL);
+            kernel_data_create(&data[k], &plan[k], &shape);
+            kernel_data_run(&data[k], SHIM_FORWARD);
+            kernel_data_check(&data[k]);
+            for (int b = 0; b < data[k].grid; b++)
+                sum[k] += data[k].report[b].sum_corrections;
+        }
+        ck_assert_uint_eq(sum[0], sum[1]);
+        for (uint32_t j = 0; j < data[0].counts[GROUP_H]; j++) {
+            const struct kernel_tensor *a = kernel_tensor_of(&data[0], GROUP_H, j),
+                                       *b = kernel_tensor_of(&data[1], GROUP_H, j);
+            for (size_t e = 0; e < a->count; e++)
+                ck_assert_msg(kernel_get(a, e) == kernel_get(b, e),
+                              "shape %d, state %d, element %d", (int)i, (int)j, (int)e);
+        }
+        for (int k = 0; k < 2; k++) {
+            kernel_data_free(&data[k]);
+            kernel_plan_free(&plan[k]);
+        }
+    }
+}
+END_TEST
+
 /* Threads beyond the last channel and chunks beyond the last step compute something, too: with
  * inputs of 0, cos again and again. The channels that are there forget their state at every step,
  * so that their guess is exact. */
@@ -240,15 +345,15 @@ START_TEST(certificate_and_corrections_are_those_of_what_is_there)
 }
 END_TEST
 
-/* From a wrong entry a step may lie where the cell is flat: its tangent is 0, so that a large change of the
- * entry moves no recorded state, in first order. */
+/* From a wrong entry a step may lie where the cell is flat: its tangent is 0, so that a large
+ * change of the entry moves no recorded state, in first order. */
 START_TEST(flat_cell_is_not_taken_for_a_solved_one)
 {
     static const char *const flat[] = {
         "cell rectified { state h; input u; param w; h' = relu(u + (1 + 0.1*w)*h); }",
         "cell saturated { state h; input u; param w; h' = tanh(u + (8 + w)*h); }"};
-    const struct assemble_options options =
-        options_of(_i / 2 ? 5 : 1, _i % 4 > 1 ? ASSEMBLE_F32 : ASSEMBLE_BF16, ASSEMBLE_ACCURATE, false);
+    const struct assemble_options options = options_of(
+        _i / 2 ? 5 : 1, _i % 4 > 1 ? ASSEMBLE_F32 : ASSEMBLE_BF16, ASSEMBLE_ACCURATE, false);
     struct kernel_plan plan;
     double ratio = 0;
     kernel_plan_load(&plan, flat[_i % 2], &options, NULL);
@@ -298,6 +403,9 @@ int main(void)
                         2 * (KERNEL_STRATEGIES - 1));
     tcase_add_loop_test(tcase, chaotic_cell_ends_with_the_bits_of_the_sequential_run, 0, 2);
     tcase_add_loop_test(tcase, nan_in_one_sequence_and_channel_reaches_no_other, 0, 2);
+    tcase_add_loop_test(tcase, infinite_states_are_reported_wherever_they_are, 0,
+                        2 * KERNEL_STRATEGIES);
+    tcase_add_loop_test(tcase, entries_guessed_ahead_are_those_guessed_in_time, 0, 6);
     tcase_add_loop_test(tcase, certificate_and_corrections_are_those_of_what_is_there, 0, 2);
     tcase_add_loop_test(tcase, flat_cell_is_not_taken_for_a_solved_one, 0, 4);
     tcase_add_test(tcase, strict_mode_has_the_same_bits_at_every_optimisation_level);
