@@ -119,10 +119,17 @@ void strategy_grid(const struct model_problem *problem,
         offer_parallel(&grid);
 }
 
-/* What was within 5 % of the fastest of 18, for a GRU and an LSTM in f32 and bf16 on an H100
- * (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv). Where few warps are there, steps
- * count: long tiles. Where many are, rows do: what a thread block asks for at once is to be some
- * KiB, also of two channels a thread. */
+/* More than 4 TB/s by its clock and bus: an H200, not an H100. */
+static bool memory_is_fast(const struct cuda_properties *device)
+{
+    return 2e3 * device->memory_clock_khz * device->memory_bus_bits / 8 > 4e12;
+}
+
+/* What was within 5 % of the fastest of 18, for a GRU and an LSTM in f32 and bf16 on an H100 and an
+ * H200 (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv, 2026-11-28-h200-in-order.csv).
+ * Where few warps are there, steps count: long tiles. Where many are, rows do: what a thread block
+ * asks for at once is to be some KiB, also of two channels a thread, and twice that of faster
+ * memory. */
 static struct strategy measured_in_order(const struct model_problem *problem, double warps)
 {
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
@@ -131,8 +138,7 @@ static struct strategy measured_in_order(const struct model_problem *problem, do
     struct strategy s = {.lanes = 64, .vc = 1, .tile_chunks = 1, .stages = 4, .cluster = 1};
     if (warps < 3) {
         s.lanes = is_backward && is_wide ? 64 : 32;
-        s.chunk = is_backward ? 16 : 32;
-        s.stages = is_backward ? 3 : 4;
+        s.chunk = 32;
     } else if (warps < 6 && is_backward) {
         s.chunk = is_wide ? 4 : 8;
     } else if (warps < 6) {
@@ -140,8 +146,10 @@ static struct strategy measured_in_order(const struct model_problem *problem, do
         s.chunk = is_wide && is_short ? 8 : 16;
         s.stages = is_wide && !is_short ? 3 : 4;
     } else {
+        const bool is_fast = memory_is_fast(problem->device);
         s.vc = 2;
-        s.chunk = !is_backward && !is_wide ? 8 : 4;
+        s.chunk = (!is_backward && !is_wide ? 8u : 4u) * (is_fast ? 2 : 1);
+        s.stages = is_fast ? 3 : 4;
     }
     return s;
 }
@@ -159,7 +167,8 @@ void strategy_in_order(struct strategy *out, const struct model_problem *problem
     }
     /* Long tiles only where all thread blocks of a multiprocessor still fit side by side. */
     options.strategy = s;
-    if (s.chunk > 16 && assemble_shared_bytes(problem->unit->ir, &options) * ceil(warps) > most)
+    const double blocks = ceil(32 * warps / (s.lanes * s.vc));
+    if (s.chunk > 16 && assemble_shared_bytes(problem->unit->ir, &options) * blocks > most)
         s.chunk = 16;
     for (options.strategy = s; assemble_shared_bytes(problem->unit->ir, &options) > most;
          options.strategy = s) {

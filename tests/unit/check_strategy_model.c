@@ -136,7 +136,7 @@ START_TEST(many_recurrences_run_in_order_as_was_fastest)
         {16, 256, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1}},
         {16, 64, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 8, 4, 1}},
         {8, 4096, 4096, ASSEMBLE_FORWARD, {64, 2, 1, 4, 4, 1}},
-        {8, 2048, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 16, 3, 1}},
+        {8, 2048, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 32, 4, 1}},
         {16, 256, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 4, 4, 1}},
         {8, 4096, 4096, ASSEMBLE_BACKWARD, {64, 2, 1, 4, 4, 1}},
         /* Narrow layers have no use for wide thread blocks. */
@@ -151,6 +151,23 @@ START_TEST(many_recurrences_run_in_order_as_was_fastest)
         ck_assert_msg(!memcmp(&found, &measured[k].wanted, sizeof found),
                       "row %d: W%u S%u L%u V%u R%u", (int)k, found.tile_chunks, found.chunk,
                       found.lanes, found.vc, found.stages);
+    }
+    unit_free(unit);
+}
+END_TEST
+
+/* Faster memory wants more rows under way. */
+START_TEST(an_h200_runs_in_order_as_was_fastest)
+{
+    load("paragru");
+    device.memory_clock_khz = 3201000;
+    device.memory_bus_bits = 6144;
+    for (int k = ASSEMBLE_FORWARD; k <= ASSEMBLE_BACKWARD; k++) {
+        const struct model_problem problem = problem_of(8, 4096, 4096, (enum assemble_kernel)k);
+        const struct strategy wanted = {64, 2, 1, 8, 3, 1};
+        struct strategy found;
+        strategy_in_order(&found, &problem);
+        ck_assert(!memcmp(&found, &wanted, sizeof found));
     }
     unit_free(unit);
 }
@@ -320,6 +337,7 @@ int main(void)
     tcase_add_test(tcase, a_cell_that_does_not_settle_runs_in_order);
     tcase_add_test(tcase, a_block_of_many_states_runs_in_order);
     tcase_add_test(tcase, the_choice_is_the_same_every_time);
+    tcase_add_test(tcase, an_h200_runs_in_order_as_was_fastest);
     tcase_add_test(tcase, a_better_device_is_not_slower);
     tcase_add_test(tcase, a_device_that_tells_nothing_is_chosen_for_too);
     tcase_add_loop_test(tcase, measured_times_are_predicted_within_half, 0, ROWS);
