@@ -65,7 +65,7 @@ static uint32_t chunk_most(const struct model_problem *problem)
     const struct ir *ir = problem->unit->ir;
     if (problem->options.kernel != ASSEMBLE_BACKWARD)
         return 64;
-    uint32_t most = ir->states > 2 ? 4 : ir->states > 1 ? 8 : 16;
+    uint32_t most = ir->states > 1 ? 8 : 16;
     while (most > 1 && most > cost_copies_most(ir))
         most /= 2;
     return most;
@@ -191,12 +191,16 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
     enum { RECURRENCES_OF_CLUSTERS = 512 };
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
+    /* Rows of 16 bytes only where corrections, not rows, take the time. */
+    const uint32_t lanes_least = is_backward || is_narrow || strategy->cluster > 1 ? 8 : 4;
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
-        strategy->lanes < 8 || strategy->tile_chunks < 4 || (is_backward && strategy->chunk > 8))
+        strategy->lanes < lanes_least || strategy->tile_chunks < 4 ||
+        (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))
         return false;
     if (strategy->cluster == 1)
-        return strategy->lanes <= 32 && strategy->tile_chunks <= 64;
-    const uint32_t lanes = is_narrow && !is_backward && strategy->cluster == 6 ? 16 : 8;
-    return strategy->lanes <= lanes && strategy->tile_chunks <= 16 &&
+        return strategy->lanes <= 64 && strategy->tile_chunks <= 64;
+    const bool is_wide = is_narrow && strategy->cluster == 6;
+    return strategy->lanes <= (is_wide ? 16 : 8) &&
+           strategy->tile_chunks <= (is_wide && is_backward ? 32 : 16) &&
            (double)problem->batch * (double)problem->channels <= RECURRENCES_OF_CLUSTERS;
 }

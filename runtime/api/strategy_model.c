@@ -19,6 +19,7 @@ struct constants {
     double cluster_each; /* ... for each of its thread blocks */
     double narrow;       /* share that a tile takes longer each time its lanes are halved from 32 */
     double pair;         /* ... with two channels a thread */
+    double short_rows;   /* ... of warps whose rows are shorter than 128 bytes */
     double tile;         /* of a tile: waiting for the ring, issuing the next copies */
     double step_issue;   /* instructions of a step besides the cell's */
     double store_issue;  /* ... for each value written */
@@ -43,6 +44,7 @@ static const struct constants fitted = {
     .cluster_each = 32,
     .narrow = 0.33,
     .pair = 1.3e-05,
+    .short_rows = 0.08,
     .tile = 33,
     .step_issue = 1.6,
     .store_issue = 19,
@@ -294,7 +296,9 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     const double pieces = steps * c.reads * width * bytes / 16;
     tile.issue += k->copy_issue * pieces / threads;
     tile.latency += k->tile;
-    const double slower = 1 + k->narrow * fmax(5 - log2(s->lanes), 0) + (s->vc > 1 ? k->pair : 0);
+    const bool is_short = s->lanes >= 32 && width * bytes < 128;
+    const double slower = 1 + k->narrow * fmax(5 - log2(s->lanes), 0) + (s->vc > 1 ? k->pair : 0) +
+                          (is_short ? k->short_rows : 0);
     tile.latency *= slower;
     tile.issue *= slower;
 
