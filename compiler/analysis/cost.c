@@ -83,11 +83,11 @@ void cost_backward(struct cost *out, const struct ir *ir)
         .values_written = count_inputs(ir, true),
         .evaluations = 1,
     };
-    count_operations(out, ir,
-                     IR_MASK(IR_OUT_ADJACOBIAN) | IR_MASK(IR_OUT_SOURCE) |
-                         IR_MASK(IR_OUT_ADJ_STATE) | IR_MASK(IR_OUT_ADJ_INPUT) |
-                         IR_MASK(IR_OUT_ADJ_PARAM),
-                     ir->arena);
+    count_operations(
+        out, ir,
+        IR_MASK(IR_OUT_ADJACOBIAN) | (count_extra_outputs(ir) ? IR_MASK(IR_OUT_SOURCE) : 0u) |
+            IR_MASK(IR_OUT_ADJ_STATE) | IR_MASK(IR_OUT_ADJ_INPUT) | IR_MASK(IR_OUT_ADJ_PARAM),
+        ir->arena);
 }
 
 uint32_t cost_weight(const struct ir *ir)

@@ -135,7 +135,13 @@ static void mark_live(struct emitter *e, uint32_t mask, bool cut)
     }
 }
 
-static const uint32_t backmap_mask = IR_MASK(IR_OUT_ADJACOBIAN) | IR_MASK(IR_OUT_SOURCE);
+/* Gradients of outputs that are states arrive with those of the states: of such outputs alone there
+ * is no source, which the skeleton has set to 0. */
+static uint32_t backmap_mask(const struct ir *ir)
+{
+    return IR_MASK(IR_OUT_ADJACOBIAN) | (emit_expression_count(ir) ? IR_MASK(IR_OUT_SOURCE) : 0u);
+}
+
 static const uint32_t adjoint_mask =
     IR_MASK(IR_OUT_ADJ_STATE) | IR_MASK(IR_OUT_ADJ_INPUT) | IR_MASK(IR_OUT_ADJ_PARAM);
 
@@ -145,7 +151,7 @@ static void find_saved(struct emitter *e, struct arena *arena)
 {
     const struct ir *ir = e->ir;
     uint8_t *in_backmap = arena_alloc(arena, ir->insn_count);
-    mark_live(e, backmap_mask, false);
+    mark_live(e, backmap_mask(ir), false);
     memcpy(in_backmap, e->live, ir->insn_count);
     mark_live(e, adjoint_mask, false);
     for (uint32_t i = 0; i < ir->insn_count; i++) {
@@ -198,6 +204,14 @@ static bool add_target(struct emitter *e, const struct ir_out *out)
     return false;
 }
 
+/* Of an output that is a state: always 0. */
+static bool is_zero_cotangent(const struct emitter *e, ir_ref ref)
+{
+    uint32_t expression;
+    return ir_kind(ref) == IR_COTANGENT && ir_index(ref) >= e->ir->states &&
+           emit_output_state(e->ir, ir_index(ref) - e->ir->states, &expression) >= 0;
+}
+
 static bool is_element(ir_ref ref)
 {
     const enum ir_kind kind = ir_kind(ref);
@@ -222,7 +236,10 @@ static void add_value(struct emitter *e, uint32_t i, bool is_fast)
         return;
     }
     textbuf_printf(e->out, "    const %s v%u = ", is_condition ? "prnn_i32" : "prnn_real", i);
-    add_operation(e, &insn, is_fast);
+    if (insn.op == IR_ADD && is_zero_cotangent(e, insn.b))
+        add_operand(e, insn.a);
+    else
+        add_operation(e, &insn, is_fast);
     textbuf_add(e->out, ";\n");
 }
 
@@ -401,7 +418,7 @@ uint32_t emit_half(struct textbuf *out, const struct ir *ir, const struct struct
     const struct function backward[] = {
         {"cell_backmap",
          STEP_ARGS ", const prnn_real *gy, prnn_real *adjac, prnn_real *src, prnn_real *saved",
-         backmap_mask, false, true, false},
+         backmap_mask(ir), false, true, false},
         {"cell_adjoint_saved",
          STEP_ARGS ", const prnn_real *cot, const prnn_real *gy, const prnn_real *saved, "
                    "prnn_real *adj_h, prnn_real *adj_x, prnn_real *adj_p",
