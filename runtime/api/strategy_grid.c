@@ -191,10 +191,8 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
     enum { RECURRENCES_OF_CLUSTERS = 512 };
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
-    /* Rows of 16 bytes only where corrections, not rows, take the time. */
-    const uint32_t lanes_least = is_backward || is_narrow || strategy->cluster > 1 ? 8 : 4;
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
-        strategy->lanes < lanes_least || strategy->tile_chunks < 4 ||
+        strategy->lanes < 8 || strategy->tile_chunks < 4 ||
         (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))
         return false;
     if (strategy->cluster == 1)
