@@ -143,6 +143,51 @@ START_TEST(a_choice_between_elements_reads_both)
 }
 END_TEST
 
+/* The body of a function of the text; malloc'd. */
+static char *function_of(const char *text, const char *name)
+{
+    const char *begin = strstr(text, name);
+    ck_assert_ptr_nonnull(begin);
+    const char *end = strstr(begin, "\n}\n");
+    ck_assert_ptr_nonnull(end);
+    return strndup(begin, (size_t)(end - begin));
+}
+
+/* Their gradients arrive with those of the states, so the source would be a sum of zeros. */
+START_TEST(outputs_that_are_states_have_no_source)
+{
+    static const char *const cells[] = {
+        "cell plain { state h; input u; h' = tanh(0.5*h + u); output h'; }",
+        "cell scaled { state h; input u; h' = tanh(0.5*h + u); output y = 2*tanh(h); }"};
+    char *text = text_of(cells[_i], ASSEMBLE_BACKWARD);
+    char *backmap = function_of(text, "void cell_backmap(");
+    char *adjoint = function_of(text, "void cell_adjoint(");
+    ck_assert_int_eq(strstr(backmap, "src[0] = ") != NULL, _i);
+    ck_assert_int_eq(strstr(backmap, "gy[0]") != NULL, _i);
+    ck_assert_ptr_null(strstr(adjoint, "+ PRNN_F32(0x00000000u)"));
+    free(backmap);
+    free(adjoint);
+    free(text);
+}
+END_TEST
+
+START_TEST(a_power_of_constants_has_one_value)
+{
+    static const char *const cells[] = {
+        "cell b{const c=(-0.285)^3;const d=1.7^(-3);state h;input u;h'=tanh(h+u)*c+d;}",
+        "fn p(x)=x^3;fn q(x)=x^(-3);cell b{state h;input u;h'=tanh(h+u)*p(-0.285)+q(1.7);}"};
+    char *constant = text_of(cells[0], ASSEMBLE_FORWARD);
+    char *expression = text_of(cells[1], ASSEMBLE_FORWARD);
+    char *first_step = function_of(constant, "void cell_step("),
+         *second_step = function_of(expression, "void cell_step(");
+    ck_assert_str_eq(first_step, second_step);
+    free(first_step);
+    free(second_step);
+    free(constant);
+    free(expression);
+}
+END_TEST
+
 /* A step of a hundred elementary functions: NVRTC needs minutes where it stands twenty times. */
 START_TEST(a_large_step_has_few_copies)
 {
@@ -168,6 +213,8 @@ int main(void)
     tcase_add_loop_test(tcase, names_comments_and_layout_do_not_change_the_text, 0, ASSEMBLE_SCAN);
     tcase_add_test(tcase, jacobian_is_written_where_it_is_said_to_be);
     tcase_add_test(tcase, a_choice_between_elements_reads_both);
+    tcase_add_loop_test(tcase, outputs_that_are_states_have_no_source, 0, 2);
+    tcase_add_test(tcase, a_power_of_constants_has_one_value);
     tcase_add_test(tcase, a_large_step_has_few_copies);
     tcase_add_test(tcase, another_constant_gives_another_text_and_another_name);
     tcase_add_test(tcase, text_check_refuses_what_no_emitted_half_holds);
