@@ -14,7 +14,7 @@
  * instructions this is forward mode, in reverse order reverse mode; the order of Markowitz, the
  * vertex of the fewest products first, sums what meets at a vertex before it goes on from there. */
 
-enum { NONE = UINT32_MAX, GREEDY_MOST = 2048 };
+enum { NONE = UINT32_MAX, GREEDY_MOST = 2048, EDGES_FIRST = 64 };
 
 struct edge {
     uint32_t from, to;
@@ -66,11 +66,10 @@ static uint32_t out_next(const struct graph *graph, uint32_t edge)
 static void edge_append(struct graph *graph, uint32_t from, uint32_t to, struct partial partial)
 {
     if (graph->edge_count == graph->edge_room) {
-        struct edge *old = graph->edges;
-        graph->edge_room = graph->edge_room ? 2 * graph->edge_room : 64;
+        const struct edge *old = graph->edges;
+        graph->edge_room *= 2;
         graph->edges = arena_array(graph->ir->arena, graph->edge_room, sizeof *graph->edges);
-        if (old)
-            memcpy(graph->edges, old, graph->edge_count * sizeof *old);
+        memcpy(graph->edges, old, graph->edge_count * sizeof *old);
     }
     const uint32_t edge = graph->edge_count++;
     graph->edges[edge] = (struct edge){.from = from,
@@ -195,7 +194,9 @@ void jacobian_add(struct ir *ir, const struct structure *structure, enum ir_out_
     uint32_t *vertices = arena_array(ir->arena, count, sizeof *vertices), vertex_count = 0;
     struct graph graph = {.ir = ir,
                           .first_in = arena_array(ir->arena, all, sizeof *graph.first_in),
-                          .first_out = arena_array(ir->arena, all, sizeof *graph.first_out)};
+                          .first_out = arena_array(ir->arena, all, sizeof *graph.first_out),
+                          .edges = arena_array(ir->arena, EDGES_FIRST, sizeof *graph.edges),
+                          .edge_room = EDGES_FIRST};
 
     memset(graph.first_in, 0xff, all * sizeof *graph.first_in);
     memset(graph.first_out, 0xff, all * sizeof *graph.first_out);

@@ -207,7 +207,7 @@ END_TEST
 
 int main(void)
 {
-    TCase *tcase = tcase_create("tangent");
+    TCase *tcase = tcase_create("jacobian");
     tcase_add_loop_test(tcase, the_tangent_is_right_where_a_branch_has_an_infinite_partial, 0,
                         SAMPLE_GATE_COUNT);
     tcase_add_loop_test(tcase, entries_are_those_of_the_pattern, 0, SAMPLE_CELL_COUNT);
@@ -219,5 +219,5 @@ int main(void)
     tcase_add_test(tcase, long_steps_are_eliminated_in_order);
     tcase_add_test(tcase, derivatives_carry_the_span_of_their_source);
     tcase_add_test(tcase, gated_sums_grow_linearly);
-    return sample_run("tangent", tcase);
+    return sample_run("jacobian", tcase);
 }
