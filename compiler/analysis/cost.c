@@ -37,29 +37,16 @@ static uint32_t count_inputs(const struct ir *ir, bool with_gradient_only)
     return count;
 }
 
-static bool is_state(const struct ir *ir, ir_ref value)
+uint32_t cost_backmap_mask(const struct ir *ir)
 {
-    for (uint32_t i = 0; i < ir->states; i++)
-        if (ir_find_out(ir, IR_OUT_NEXT, i, 0) == value)
-            return true;
-    return false;
-}
-
-/* Outputs that are not a state's new value. */
-static uint32_t count_extra_outputs(const struct ir *ir)
-{
-    uint32_t count = 0;
-    for (uint32_t k = 0; k < ir->outputs; k++)
-        if (!is_state(ir, ir_find_out(ir, IR_OUT_OUTPUT, k, 0)))
-            count++;
-    return count;
+    return IR_MASK(IR_OUT_ADJACOBIAN) | (ir_expression_count(ir) ? IR_MASK(IR_OUT_SOURCE) : 0u);
 }
 
 /* Whether the run that is corrected also gives the states, of chunks no longer than the guess. */
 static bool is_recorded(const struct ir *ir, const struct structure *structure)
 {
     const uint32_t steps = settle_warm_steps(SETTLE_32, true);
-    return count_extra_outputs(ir) == 0 &&
+    return ir_expression_count(ir) == 0 &&
            structure_record_words(structure, ir, steps, !structure->is_affine) > 0;
 }
 
@@ -70,7 +57,7 @@ void cost_forward(struct cost *out, const struct ir *ir, const struct structure 
                    finals = is_recorded(ir, structure) ? 0 : 1;
     *out = (struct cost){
         .values_read = count_inputs(ir, false),
-        .values_written = ir->states + count_extra_outputs(ir),
+        .values_written = ir->states + ir_expression_count(ir),
         .evaluations = guesses + 1 + finals,
     };
     count_operations(out, ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_OUTPUT), ir->arena);
@@ -83,11 +70,10 @@ void cost_backward(struct cost *out, const struct ir *ir)
         .values_written = count_inputs(ir, true),
         .evaluations = 1,
     };
-    count_operations(
-        out, ir,
-        IR_MASK(IR_OUT_ADJACOBIAN) | (count_extra_outputs(ir) ? IR_MASK(IR_OUT_SOURCE) : 0u) |
-            IR_MASK(IR_OUT_ADJ_STATE) | IR_MASK(IR_OUT_ADJ_INPUT) | IR_MASK(IR_OUT_ADJ_PARAM),
-        ir->arena);
+    count_operations(out, ir,
+                     cost_backmap_mask(ir) | IR_MASK(IR_OUT_ADJ_STATE) | IR_MASK(IR_OUT_ADJ_INPUT) |
+                         IR_MASK(IR_OUT_ADJ_PARAM),
+                     ir->arena);
 }
 
 uint32_t cost_weight(const struct ir *ir)

@@ -19,6 +19,9 @@ void cost_forward(struct cost *out, const struct ir *ir, const struct structure 
 /* Backward: recomputed step, scanned Jacobian, adjoint. Reads inputs, states before the step and
  * the gradients of the outputs; writes the gradients of inputs. */
 void cost_backward(struct cost *out, const struct ir *ir);
+/* The outs of the sweep that composes the maps of a chunk backwards. Gradients of outputs that are
+ * states arrive with those of the states: of such outputs alone there is no source. */
+uint32_t cost_backmap_mask(const struct ir *ir);
 
 /* About how many instructions all functions of a step are: an elementary function counts 16, an
  * input 4. */

@@ -373,15 +373,6 @@ static void make_channels(struct solver *s, struct arena *arena)
     }
 }
 
-/* An output that is plainly a state has that state's trajectory. */
-static bool is_state(const struct ir *ir, ir_ref value)
-{
-    for (uint32_t i = 0; i < ir->states; i++)
-        if (ir_find_out(ir, IR_OUT_NEXT, i, 0) == value)
-            return true;
-    return false;
-}
-
 /* Chunks of one length, in tiles of more and more. */
 static void settle_row(struct solver *s, const struct structure *structure, bool has_outputs, int a,
                        struct settle_count *out)
@@ -421,9 +412,7 @@ void settle_find(struct settle *out, const struct ir *ir, const struct structure
     if (s.guess)
         scratch += ir_program_scratch(s.guess);
     s.scratch = floats(arena, scratch);
-    bool has_outputs = false;
-    for (uint32_t k = 0; k < ir->outputs; k++)
-        has_outputs = has_outputs || !is_state(ir, ir_find_out(ir, IR_OUT_OUTPUT, k, 0));
+    const bool has_outputs = ir_expression_count(ir) > 0;
     s.jac = floats(arena, n * n);
     s.product = floats(arena, n * n);
     s.next = floats(arena, n);

@@ -55,6 +55,8 @@ static const struct function functions[WORK_FUNCTION_COUNT] = {
     [WORK_OUTPUTS] = {IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_OUTPUT), IR_STATE, IR_OUT_NEXT, true},
     [WORK_JACOBIAN] = {IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_JACOBIAN), IR_STATE, IR_OUT_NEXT,
                        true},
+    /* With the source also where kernels leave it out (cost_backmap_mask()): the constants of
+     * runtime/api/strategy_model.c were fitted so. */
     [WORK_BACKMAP] = {IR_MASK(IR_OUT_ADJACOBIAN) | IR_MASK(IR_OUT_SOURCE), IR_STATE, IR_OUT_NEXT,
                       false},
     [WORK_ADJOINT] = {IR_MASK(IR_OUT_ADJ_STATE) | IR_MASK(IR_OUT_ADJ_INPUT) |

@@ -10,7 +10,7 @@ static const struct option options[] = {
     {OPTION_JSON, 0, "json", NULL, NULL, false,
      "print the messages of all files as one JSON array instead"},
     {OPTION_DUMP_AFTER, 0, "dump-after", "STAGE",
-     "source|tokens|parse|resolve|typecheck|lower|structure|tangent|adjoint|range|schedule", true,
+     "source|tokens|parse|resolve|typecheck|lower|structure|jacobian|adjoint|range|schedule", true,
      "print what a stage of the compiler made"},
     {OPTION_VERIFY, 0, "verify", NULL, NULL, false, "check the IR after every pass"},
     {0, 0, NULL, NULL, NULL, false, NULL},

@@ -43,8 +43,7 @@ static const char *real_type(enum assemble_storage storage)
 /* Whether a declared output is plainly a state: then it has no memory of its own. */
 static bool is_state_output(const struct ir *ir, const struct ir_decl *decl)
 {
-    uint32_t expression;
-    return decl->role == IR_ROLE_OUTPUT && emit_output_state(ir, decl->first, &expression) >= 0;
+    return decl->role == IR_ROLE_OUTPUT && ir_output_state(ir, decl->first) >= 0;
 }
 
 static uint32_t count_of(const struct ir *ir, enum ir_role role)

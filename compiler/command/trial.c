@@ -125,8 +125,7 @@ static int fill_param(struct trial *trial, struct trial_tensor *tensor, uint64_t
 /* The output is the trajectory of a state and has no memory of its own. */
 static bool is_state_output(const struct ir *ir, const struct ir_decl *decl)
 {
-    uint32_t expression;
-    return emit_output_state(ir, decl->first, &expression) >= 0;
+    return ir_output_state(ir, decl->first) >= 0;
 }
 
 static int make_tensors(struct trial *trial)

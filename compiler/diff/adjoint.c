@@ -1,6 +1,6 @@
 #include "diff.h"
-#include "partial.h"
 #include "jacobian.h"
+#include "partial.h"
 
 #include <assert.h>
 #include <string.h>

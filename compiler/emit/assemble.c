@@ -60,7 +60,7 @@ static struct counts counts_of(const struct ir *ir, const struct assemble_option
     n.states = ir->states;
     n.inputs = ir->inputs;
     n.params = ir->params;
-    n.outputs = emit_expression_count(ir);
+    n.outputs = ir_expression_count(ir);
     n.gradients = bit_count(o->state_gradient);
     for (uint32_t i = 0; i < ir->decl_count; i++)
         if (ir->decls[i].role == IR_ROLE_INPUT && ir->decls[i].is_shared)

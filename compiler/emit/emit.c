@@ -1,5 +1,6 @@
 #include "emit.h"
 
+#include "cost.h"
 #include "limits.h"
 
 #include <string.h>
@@ -25,28 +26,11 @@ struct emitter {
 
 int emit_output_state(const struct ir *ir, uint32_t k, uint32_t *expression)
 {
-    uint32_t before = 0;
-    int state = -1;
-    for (uint32_t output = 0; output <= k; output++) {
-        const ir_ref value = ir_find_out(ir, IR_OUT_OUTPUT, output, 0);
-        state = -1;
-        for (uint32_t i = 0; i < ir->states && state < 0; i++)
-            if (ir_find_out(ir, IR_OUT_NEXT, i, 0) == value)
-                state = (int)i;
-        if (state < 0)
-            before++;
-    }
-    *expression = state < 0 ? before - 1 : 0;
+    const int state = ir_output_state(ir, k);
+    *expression = 0;
+    for (uint32_t before = 0; state < 0 && before < k; before++)
+        *expression += ir_output_state(ir, before) < 0;
     return state;
-}
-
-uint32_t emit_expression_count(const struct ir *ir)
-{
-    uint32_t count = 0, expression;
-    for (uint32_t k = 0; k < ir->outputs; k++)
-        if (emit_output_state(ir, k, &expression) < 0)
-            count++;
-    return count;
 }
 
 static void add_constant(struct emitter *e, double value)
@@ -135,13 +119,6 @@ static void mark_live(struct emitter *e, uint32_t mask, bool cut)
     }
 }
 
-/* Gradients of outputs that are states arrive with those of the states: of such outputs alone there
- * is no source, which the skeleton has set to 0. */
-static uint32_t backmap_mask(const struct ir *ir)
-{
-    return IR_MASK(IR_OUT_ADJACOBIAN) | (emit_expression_count(ir) ? IR_MASK(IR_OUT_SOURCE) : 0u);
-}
-
 static const uint32_t adjoint_mask =
     IR_MASK(IR_OUT_ADJ_STATE) | IR_MASK(IR_OUT_ADJ_INPUT) | IR_MASK(IR_OUT_ADJ_PARAM);
 
@@ -151,7 +128,7 @@ static void find_saved(struct emitter *e, struct arena *arena)
 {
     const struct ir *ir = e->ir;
     uint8_t *in_backmap = arena_alloc(arena, ir->insn_count);
-    mark_live(e, backmap_mask(ir), false);
+    mark_live(e, cost_backmap_mask(ir), false);
     memcpy(in_backmap, e->live, ir->insn_count);
     mark_live(e, adjoint_mask, false);
     for (uint32_t i = 0; i < ir->insn_count; i++) {
@@ -205,11 +182,10 @@ static bool add_target(struct emitter *e, const struct ir_out *out)
 }
 
 /* Of an output that is a state: always 0. */
-static bool is_zero_cotangent(const struct emitter *e, ir_ref ref)
+static bool is_zero_cotangent(const struct ir *ir, ir_ref ref)
 {
-    uint32_t expression;
-    return ir_kind(ref) == IR_COTANGENT && ir_index(ref) >= e->ir->states &&
-           emit_output_state(e->ir, ir_index(ref) - e->ir->states, &expression) >= 0;
+    return ir_kind(ref) == IR_COTANGENT && ir_index(ref) >= ir->states &&
+           ir_output_state(ir, ir_index(ref) - ir->states) >= 0;
 }
 
 static bool is_element(ir_ref ref)
@@ -236,7 +212,7 @@ static void add_value(struct emitter *e, uint32_t i, bool is_fast)
         return;
     }
     textbuf_printf(e->out, "    const %s v%u = ", is_condition ? "prnn_i32" : "prnn_real", i);
-    if (insn.op == IR_ADD && is_zero_cotangent(e, insn.b))
+    if (insn.op == IR_ADD && is_zero_cotangent(e->ir, insn.b))
         add_operand(e, insn.a);
     else
         add_operation(e, &insn, is_fast);
@@ -418,7 +394,7 @@ uint32_t emit_half(struct textbuf *out, const struct ir *ir, const struct struct
     const struct function backward[] = {
         {"cell_backmap",
          STEP_ARGS ", const prnn_real *gy, prnn_real *adjac, prnn_real *src, prnn_real *saved",
-         backmap_mask(ir), false, true, false},
+         cost_backmap_mask(ir), false, true, false},
         {"cell_adjoint_saved",
          STEP_ARGS ", const prnn_real *cot, const prnn_real *gy, const prnn_real *saved, "
                    "prnn_real *adj_h, prnn_real *adj_x, prnn_real *adj_p",

@@ -20,7 +20,5 @@ uint32_t emit_half(struct textbuf *out, const struct ir *ir, const struct struct
 /* Outputs that are plainly next.i share the trajectory of that state. For scalar output k: the
  * state, or -1 and in *expression its index among the outputs that are expressions. */
 int emit_output_state(const struct ir *ir, uint32_t k, uint32_t *expression);
-/* How many scalar outputs are expressions: PRNN_OUTPUTS of the text. */
-uint32_t emit_expression_count(const struct ir *ir);
 
 #endif

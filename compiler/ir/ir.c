@@ -341,6 +341,23 @@ ir_ref ir_find_out(const struct ir *ir, enum ir_out_kind kind, uint32_t i, uint3
     return out_is(ir, place, kind, i, j) ? ir->outs[place].value : IR_REF_NONE;
 }
 
+int ir_output_state(const struct ir *ir, uint32_t k)
+{
+    const ir_ref value = ir_find_out(ir, IR_OUT_OUTPUT, k, 0);
+    for (uint32_t i = 0; i < ir->states; i++)
+        if (ir_find_out(ir, IR_OUT_NEXT, i, 0) == value)
+            return (int)i;
+    return -1;
+}
+
+uint32_t ir_expression_count(const struct ir *ir)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < ir->outputs; k++)
+        count += ir_output_state(ir, k) < 0;
+    return count;
+}
+
 const struct ir_decl *ir_decl_of(const struct ir *ir, enum ir_role role, uint32_t index,
                                  uint32_t *element)
 {

@@ -151,6 +151,10 @@ ir_ref ir_make(struct ir *ir, enum ir_op op, ir_ref a, ir_ref b, ir_ref c);
 void ir_add_out(struct ir *ir, enum ir_out_kind kind, uint32_t i, uint32_t j, ir_ref value);
 /* IR_REF_NONE if there is no such out (for a Jacobian entry: it is structurally zero). */
 ir_ref ir_find_out(const struct ir *ir, enum ir_out_kind kind, uint32_t i, uint32_t j);
+/* The state whose new value scalar output k is, or -1: it is an expression of its own. */
+int ir_output_state(const struct ir *ir, uint32_t k);
+/* How many outputs are expressions of their own: PRNN_OUTPUTS of a kernel text. */
+uint32_t ir_expression_count(const struct ir *ir);
 
 /* Tables over ops.def. */
 const char *ir_op_name(enum ir_op op);

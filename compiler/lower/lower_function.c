@@ -1,5 +1,7 @@
 #include "lower_internal.h"
 
+#include "constant.h"
+
 #include <math.h>
 
 static ir_ref number(struct lowering *lw, double value)
@@ -22,11 +24,10 @@ static ir_ref multiply_power(struct lowering *lw, ir_ref base, uint64_t exponent
 
 ir_ref lower_power(struct lowering *lw, ir_ref base, ir_ref exponent)
 {
-    const double exact_integers = 9007199254740992.0; /* 2^53 */
     if (ir_kind(exponent) != IR_CONSTANT)
         return lower_op2(lw, IR_POW, base, exponent);
     const double value = ir_constant_value(lw->ir, exponent);
-    if (!(fabs(value) < exact_integers) || value != floor(value))
+    if (!constant_is_integer(value))
         return lower_op2(lw, IR_POW, base, exponent);
     if (value == 0)
         return number(lw, 1);

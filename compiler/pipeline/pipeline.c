@@ -25,7 +25,7 @@ static const char *const stage_names[PIPELINE_STAGE_COUNT] = {
     [PIPELINE_SOURCE] = "source",       [PIPELINE_TOKENS] = "tokens",
     [PIPELINE_PARSE] = "parse",         [PIPELINE_RESOLVE] = "resolve",
     [PIPELINE_TYPECHECK] = "typecheck", [PIPELINE_LOWER] = "lower",
-    [PIPELINE_STRUCTURE] = "structure", [PIPELINE_TANGENT] = "tangent",
+    [PIPELINE_STRUCTURE] = "structure", [PIPELINE_JACOBIAN] = "jacobian",
     [PIPELINE_ADJOINT] = "adjoint",     [PIPELINE_RANGE] = "range",
     [PIPELINE_SCHEDULE] = "schedule",
 };
@@ -137,8 +137,8 @@ static void compile_ir(struct unit *unit, const struct pipeline_options *options
     if (!ir_is_sound(unit, PIPELINE_STRUCTURE, false, options))
         return;
     jacobian_build(ir, &unit->structure);
-    if (!ir_is_sound(unit, PIPELINE_TANGENT, false, options) ||
-        !stage_done(unit, PIPELINE_TANGENT, options))
+    if (!ir_is_sound(unit, PIPELINE_JACOBIAN, false, options) ||
+        !stage_done(unit, PIPELINE_JACOBIAN, options))
         return;
     adjoint_build(ir, &unit->structure);
     if (ir->is_full) {

@@ -34,7 +34,7 @@ enum pipeline_stage {
     PIPELINE_LOWER,     /* IR of one step; then contracted, so that derivatives belong to the
                            step that is run */
     PIPELINE_STRUCTURE, /* blocks of the Jacobian, or the refusal */
-    PIPELINE_TANGENT,   /* IR with jac.i.j */
+    PIPELINE_JACOBIAN,  /* IR with jac.i.j */
     PIPELINE_ADJOINT,   /* IR with adjac, src, adj_* */
     PIPELINE_RANGE,     /* bounds of values, and the warnings that follow from them */
     PIPELINE_SCHEDULE,  /* IR in final order: contracted, nothing dead */

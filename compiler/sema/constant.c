@@ -18,12 +18,17 @@ static double sigmoid(double x)
     return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
 }
 
+bool constant_is_integer(double exponent)
+{
+    const double exact_integers = 9007199254740992.0; /* 2^53 */
+    return fabs(exponent) < exact_integers && exponent == floor(exponent);
+}
+
 /* Integer powers by squares and products, as lower_power() makes them: what is folded here and what
  * is folded there has one value. */
 static double power(double base, double exponent)
 {
-    const double exact_integers = 9007199254740992.0; /* 2^53 */
-    if (!(fabs(exponent) < exact_integers) || exponent != floor(exponent))
+    if (!constant_is_integer(exponent))
         return pow(base, exponent);
     double result = 1;
     uint64_t left = (uint64_t)fabs(exponent);

@@ -10,4 +10,7 @@
  * no value at compile time (conditions, vectors, calls of 'fn'). */
 bool constant_evaluate(const struct ast_expr *expr, double *value);
 
+/* Whether a power of this exponent is a product: a whole number that a double holds exactly. */
+bool constant_is_integer(double exponent);
+
 #endif

@@ -98,7 +98,7 @@ static prnn_status find_tables(prnn_cell *cell)
     const struct ir *ir = cell->unit->ir;
     const size_t inputs = ir->inputs, params = ir->params, outputs = ir->outputs;
     cell->counts =
-        (struct prnn_counts){ir->states, ir->inputs, ir->params, emit_expression_count(ir)};
+        (struct prnn_counts){ir->states, ir->inputs, ir->params, ir_expression_count(ir)};
     cell->input_is_shared = calloc(2 * inputs + 2 * params + 1, sizeof(bool));
     cell->output_expression = calloc(2 * outputs + 1, sizeof(int32_t));
     if (!cell->input_is_shared || !cell->output_expression)

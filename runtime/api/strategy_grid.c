@@ -119,12 +119,6 @@ void strategy_grid(const struct model_problem *problem,
         offer_parallel(&grid);
 }
 
-/* More than 4 TB/s by its clock and bus: an H200, not an H100. */
-static bool memory_is_fast(const struct cuda_properties *device)
-{
-    return 2e3 * device->memory_clock_khz * device->memory_bus_bits / 8 > 4e12;
-}
-
 /* What was within 5 % of the fastest of 18, for a GRU and an LSTM in f32 and bf16 on an H100 and an
  * H200 (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv, 2026-11-28-h200-in-order.csv).
  * Where few warps are there, steps count: long tiles. Where many are, rows do: what a thread block
@@ -146,7 +140,8 @@ static struct strategy measured_in_order(const struct model_problem *problem, do
         s.chunk = is_wide && is_short ? 8 : 16;
         s.stages = is_wide && !is_short ? 3 : 4;
     } else {
-        const bool is_fast = memory_is_fast(problem->device);
+        /* An H200, not an H100. */
+        const bool is_fast = cuda_nominal_bandwidth(problem->device) > 4e12;
         s.vc = 2;
         s.chunk = (!is_backward && !is_wide ? 8u : 4u) * (is_fast ? 2 : 1);
         s.stages = is_fast ? 3 : 4;

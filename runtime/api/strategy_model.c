@@ -19,7 +19,7 @@ struct constants {
     double cluster_each; /* ... for each of its thread blocks */
     double narrow;       /* share that a tile takes longer each time its lanes are halved from 32 */
     double pair;         /* ... with two channels a thread */
-    double short_rows;   /* ... of warps whose rows are shorter than 128 bytes */
+    double short_rows;   /* ... of warps whose rows are shorter than 128 bytes; from an H200 */
     double tile;         /* of a tile: waiting for the ring, issuing the next copies */
     double step_issue;   /* instructions of a step besides the cell's */
     double store_issue;  /* ... for each value written */
@@ -142,6 +142,7 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     const double rough = (double)count.rough, corrections = (double)count.corrections;
     const double tangent = c->matrix * c->states;
     struct share one = step_of(c, WORK_STEP, WORK_APPROXIMATE, 0, k->step, 1);
+    /* Between the steps of the run before, whose chain hides that of the guess. */
     if (c->tile.is_warm_ahead)
         one.latency = k->overlap * one.issue;
     if (corrections > 0)
@@ -276,10 +277,8 @@ static void predict(struct prediction *out, const struct model_problem *problem,
         forward_tile(&tile, &c, &out->corrections);
 
     const double clock = 1e3 * (device->clock_khz > 0 ? device->clock_khz : 1.5e6) * k->clock_share;
-    const double bandwidth =
-        device->memory_clock_khz > 0 && device->memory_bus_bits > 0
-            ? 2e3 * device->memory_clock_khz * device->memory_bus_bits / 8.0 * k->bandwidth_share
-            : 1e12;
+    const double nominal = cuda_nominal_bandwidth(device);
+    const double bandwidth = nominal > 0 ? nominal * k->bandwidth_share : 1e12;
     const double bytes = assemble_element_bytes(options.storage);
     const double width = (double)s->lanes * s->vc, threads = (double)s->lanes * s->tile_chunks;
     const double steps = (double)s->tile_chunks * s->chunk;

@@ -23,6 +23,12 @@ struct cuda_properties {
     uint64_t memory_bytes;
 };
 
+/* Bytes a second by clock and bus, two transfers a clock; 0 where the driver does not tell. */
+static inline double cuda_nominal_bandwidth(const struct cuda_properties *device)
+{
+    return 2e3 * device->memory_clock_khz * device->memory_bus_bits / 8;
+}
+
 struct cuda_device;
 
 /**

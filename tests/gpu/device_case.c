@@ -159,7 +159,7 @@ static uint32_t argument_count(const struct kernel_plan *plan)
 {
     const struct ir *ir = plan->unit ? plan->unit->ir : NULL;
     const uint32_t states = ir ? ir->states : plan->options.scan_block;
-    const uint32_t outputs = ir ? emit_expression_count(ir) : 0;
+    const uint32_t outputs = ir ? ir_expression_count(ir) : 0;
     if (!ir)
         return (plan->options.scan_is_diagonal ? states : states * states) + 4 * states;
     return ir->inputs + 3 * states + outputs + ir->params +

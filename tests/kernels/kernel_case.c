@@ -609,7 +609,7 @@ void kernel_data_create(struct kernel_data *d, const struct kernel_plan *plan,
     const uint32_t inputs = ir                               ? ir->inputs
                             : plan->options.scan_is_diagonal ? 2 * states
                                                              : states * states + states;
-    const uint32_t outputs = ir ? emit_expression_count(ir) : 0, params = ir ? ir->params : 0;
+    const uint32_t outputs = ir ? ir_expression_count(ir) : 0, params = ir ? ir->params : 0;
     const uint32_t counts[GROUP_COUNT] = {inputs, states,  outputs, params, states, states,
                                           states, outputs, states,  inputs, params, states};
     uint64_t seed = shape->seed + 1;

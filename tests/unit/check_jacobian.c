@@ -24,7 +24,7 @@ static struct ir *read_step(struct arena *arena, const char *body, unsigned leng
                                            body, length - 1));
 }
 
-START_TEST(the_tangent_is_right_where_a_branch_has_an_infinite_partial)
+START_TEST(the_jacobian_is_right_where_a_branch_has_an_infinite_partial)
 {
     const struct sample_gate *gate = &sample_gates[_i];
     struct arena *arena = sample_arena();
@@ -208,7 +208,7 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("jacobian");
-    tcase_add_loop_test(tcase, the_tangent_is_right_where_a_branch_has_an_infinite_partial, 0,
+    tcase_add_loop_test(tcase, the_jacobian_is_right_where_a_branch_has_an_infinite_partial, 0,
                         SAMPLE_GATE_COUNT);
     tcase_add_loop_test(tcase, entries_are_those_of_the_pattern, 0, SAMPLE_CELL_COUNT);
     tcase_add_loop_test(tcase, what_is_read_through_a_condition_has_no_entry, 0, 2);

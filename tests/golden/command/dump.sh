@@ -17,7 +17,7 @@ cell mix {
     output y = m' * g;
 }
 END_OF_CELL
-for stage in source tokens parse resolve typecheck lower structure tangent adjoint range schedule; do
+for stage in source tokens parse resolve typecheck lower structure jacobian adjoint range schedule; do
     echo "-- $stage"
     pararnnc check mix.cell --dump-after=$stage >dump
     echo "exit $?"
@@ -26,7 +26,7 @@ for stage in source tokens parse resolve typecheck lower structure tangent adjoi
     tokens) sed -n '1,12p' dump ;;
     parse) sed 's/  ; .*//' dump >tree ;;
     resolve) sed 's/  ; .*//' dump | cmp - tree ;;
-    lower | tangent | adjoint | schedule) # IR: what it says of itself, and how many results of each kind
+    lower | jacobian | adjoint | schedule) # IR: what it says of itself, and how many results of each kind
         head -n 1 dump
         sed -n 's/^out \([a-z_]*\).*/\1/p' dump | sort | uniq -c | awk '{ print $2, $1 }' ;;
     range) sed -n '1,3p;/jacobian/p' dump ;;
