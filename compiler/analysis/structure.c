@@ -4,6 +4,7 @@
 
 #include "components.h"
 #include "depend.h"
+#include "lasting.h"
 
 #include <assert.h>
 
@@ -78,6 +79,7 @@ void structure_find(struct structure *out, const struct ir *ir, struct arena *ar
         block->is_readout = block->count == 1 && !(read >> block->state[0] & 1);
     }
 
+    out->nonfinite_lasts = lasting_nonfinite(ir, arena);
     pattern_close(&step.any);
     for (uint32_t i = 0; i < ir->states; i++)
         out->closed[i] = row_of(&step.any, i);
