@@ -4,7 +4,7 @@
 #ifndef PRNN_ABI_H
 #define PRNN_ABI_H
 
-#define PRNN_ABI_VERSION 1
+#define PRNN_ABI_VERSION 2
 
 typedef signed int prnn_i32;
 typedef unsigned int prnn_u32;
@@ -43,7 +43,9 @@ struct prnn_launch_head {
     struct prnn_block_report *report; /* one a thread block, or NULL */
     double tolerance;            /* of the mismatch, relative; 0: bits of the sequential run */
     prnn_i32 is_reversed;        /* packed sequences only: else strides are negative already */
-    prnn_i32 is_aligned;         /* every row of every sequence tensor starts at 16 bytes */
+    prnn_i32 is_near;            /* steps of every sequence tensor are less than 2 GiB apart */
+    prnn_i32 is_aligned;         /* ... and every row of one starts at 16 bytes */
+    prnn_i32 reserved;
 };
 
 /* Order of the scalars behind the head. X, H, Y and their gradients GX, GH, GY are sequence tensors;

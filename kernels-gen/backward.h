@@ -5,26 +5,14 @@
  * registers, then over the chunks of the block in a fixed order, and go to the workspace; prnn_reduce
  * (reduce_partials.h) sums those. No atomics: the same bits every time.
  *
- * Requires  cell_backmap(), cell_adjoint_saved(), cell_adjoint(); place.h, affine.h with transposed maps,
- *           ring.h, rows_out.h, scan.h
+ * Requires  cell_backmap(), cell_adjoint_saved(), cell_adjoint(); affine.h with transposed maps,
+ *           chunk.h, ring.h, rows_out.h, scan.h
  * Provides  the kernel PRNN_ENTRY
  * Layout    rows of the ring: inputs, states before the step, gradients of states, of outputs;
  *           s_carry [PRNN_STATES][channels]; s_sum [PRNN_TILE_CHUNKS][channels] where the ring was;
  *           workspace: partial [batch * PRNN_CLUSTER][PRNN_PARAMS][channels], then for each shared input
  *           with a gradient [batch][seq_len][channels], all reals
  * Launch    place.h's grid, PRNN_THREADS threads. Chunks, and blocks of a cluster, count backwards in time */
-#define PRNN_N PRNN_STATES
-
-struct chunk {
-    const struct prnn_launch *launch;
-    struct place at;
-    prnn_i64 t0;
-    prnn_i32 count, base, c, w, rank;
-    int is_plain; /* rows_out.h; and all steps of the thread block's part of the tile are there */
-    prnn_real p[PRNN_VC][PRNN_PARAMS + 1];
-    prnn_real h0[PRNN_VC][PRNN_N];
-};
-
 /* All that one step reads. */
 struct step_values {
     prnn_real h[PRNN_VC][PRNN_N], x[PRNN_VC][PRNN_INPUTS + 1];
@@ -143,14 +131,14 @@ struct sums {
     prnn_real dp[PRNN_VC][PRNN_PARAMS + 1], dh0[PRNN_VC][PRNN_N];
 };
 
-/* Where the gradients of the inputs go: one pointer a tensor, moved back step by step. */
+/* Where the gradients of the inputs go. */
 struct targets {
-    prnn_elem *dx[PRNN_INPUTS + 1];
-    prnn_real *partial[PRNN_INPUTS + 1]; /* of a shared input */
+    struct row_out dx[PRNN_INPUTS + 1];
+    prnn_real *partial[PRNN_INPUTS + 1]; /* of a shared input: moved back step by step */
 };
 
-/* Begin at step t. */
-PRNN_FN void targets_begin(struct targets *to, const struct chunk *k, prnn_i64 t)
+/* At step t; the last of the chunk is the first that is stored. */
+PRNN_FN void targets_begin(struct targets *to, const struct chunk *k, prnn_i64 t, prnn_i64 last)
 {
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++) {
@@ -158,13 +146,22 @@ PRNN_FN void targets_begin(struct targets *to, const struct chunk *k, prnn_i64 t
             continue;
         if (cell_input_is_shared(i))
             to->partial[i] = shared_partials(k->launch, i) +
-                             shared_row(k->launch, &k->at, t) * k->launch->head.channels + k->at.channel;
+                             shared_row(k->launch, &k->at, last) * k->launch->head.channels + k->at.channel;
         else
-            to->dx[i] = row_out(k->launch, PRNN_ARG_DX + i, &k->at, t);
+            row_out_begin(&to->dx[i], k->launch, PRNN_ARG_DX + i, &k->at, t);
     }
 }
 
-PRNN_FN void targets_store(struct targets *to, const struct chunk *k, prnn_real (*dx)[PRNN_INPUTS + 1],
+PRNN_FN void targets_move(struct targets *to, const struct chunk *k, int steps, int is_plain)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++)
+        if (cell_input_has_gradient(i) && !cell_input_is_shared(i))
+            row_out_move(&to->dx[i], k->launch, PRNN_ARG_DX + i, &k->at, steps, is_plain);
+}
+
+/* 'steps' steps from where the targets are. */
+PRNN_FN void targets_store(struct targets *to, const struct chunk *k, int steps, prnn_real (*dx)[PRNN_INPUTS + 1],
                            int is_plain)
 {
     PRNN_UNROLL
@@ -182,15 +179,14 @@ PRNN_FN void targets_store(struct targets *to, const struct chunk *k, prnn_real 
                     PRNN_GST(to->partial[i] + c, v[c]);
             to->partial[i] -= place_sign(&k->at) * k->launch->head.channels;
         } else {
-            row_out_store(k->launch, &k->at, to->dx[i], v, is_plain);
-            to->dx[i] -= row_out_hop(k->launch, PRNN_ARG_DX + i, &k->at);
+            row_out_store(&to->dx[i], k->launch, &k->at, steps, v, is_plain);
         }
     }
 }
 
-/* One step of the adjoint: lambda behind it becomes lambda before it. 'saved' are values of the first sweep, or
- * NULL. */
-PRNN_FN void adjoint_step(const struct chunk *k, prnn_i32 s, prnn_real (*saved)[PRNN_KEPT],
+/* One step of the adjoint, 'slot' steps from where the targets are: lambda behind it becomes lambda before it.
+ * 'saved' are values of the first sweep, or NULL. */
+PRNN_FN void adjoint_step(const struct chunk *k, prnn_i32 s, int slot, prnn_real (*saved)[PRNN_KEPT],
                           prnn_real (*lambda)[PRNN_N], struct sums *sums, struct targets *to, int is_plain)
 {
     struct step_values at;
@@ -198,7 +194,7 @@ PRNN_FN void adjoint_step(const struct chunk *k, prnn_i32 s, prnn_real (*saved)[
     step_load(k, s, &at);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
-        prnn_real cot[PRNN_N], adj_h[PRNN_N], adj_p[PRNN_PARAMS + 1];
+        prnn_real cot[PRNN_N], adj_h[PRNN_N];
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++) {
             cot[i] = lambda[v][i] + at.g[v][i];
@@ -207,16 +203,11 @@ PRNN_FN void adjoint_step(const struct chunk *k, prnn_i32 s, prnn_real (*saved)[
         PRNN_UNROLL
         for (int i = 0; i < PRNN_INPUTS; i++)
             dx[v][i] = 0;
-        PRNN_UNROLL
-        for (int j = 0; j < PRNN_PARAMS; j++)
-            adj_p[j] = 0;
         if (saved)
-            cell_adjoint_saved(at.h[v], at.x[v], k->p[v], cot, at.gy[v], saved[v], adj_h, dx[v], adj_p);
+            cell_adjoint_saved(at.h[v], at.x[v], k->p[v], cot, at.gy[v], saved[v], adj_h, dx[v],
+                               sums->dp[v]);
         else
-            cell_adjoint(at.h[v], at.x[v], k->p[v], cot, at.gy[v], adj_h, dx[v], adj_p);
-        PRNN_UNROLL
-        for (int j = 0; j < PRNN_PARAMS; j++)
-            sums->dp[v][j] += adj_p[j];
+            cell_adjoint(at.h[v], at.x[v], k->p[v], cot, at.gy[v], adj_h, dx[v], sums->dp[v]);
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++) {
             if (at.is_initial)
@@ -224,7 +215,7 @@ PRNN_FN void adjoint_step(const struct chunk *k, prnn_i32 s, prnn_real (*saved)[
             lambda[v][i] = at.is_initial ? (prnn_real)0 : adj_h[i];
         }
     }
-    targets_store(to, k, dx, is_plain);
+    targets_store(to, k, slot, dx, is_plain);
 }
 
 /* Second sweep over a chunk. */
@@ -233,22 +224,29 @@ PRNN_FN void chunk_adjoint(const struct chunk *k, prnn_real (*saved)[PRNN_VC][PR
 {
     struct targets to;
     if (k->is_plain) {
-        targets_begin(&to, k, k->t0 + PRNN_CHUNK - 1);
 #if PRNN_TILE_CHUNKS > 1
+        targets_begin(&to, k, k->t0, k->t0 + PRNN_CHUNK - 1);
         PRNN_UNROLL
-        for (prnn_i32 s = PRNN_CHUNK - 1; s >= 0; s--)
-            adjoint_step(k, s, saved[s], lambda, sums, &to, 1);
+        for (int s = PRNN_CHUNK - 1; s >= 0; s--)
+            adjoint_step(k, s, s, saved[s], lambda, sums, &to, 1);
 #else
         (void)saved;
-        PRNN_UNROLL_BY(PRNN_UNROLL_STEPS)
-        for (prnn_i32 s = PRNN_CHUNK - 1; s >= 0; s--)
-            adjoint_step(k, s, 0, lambda, sums, &to, 1);
+        targets_begin(&to, k, k->t0 + PRNN_CHUNK - PRNN_UNROLL_STEPS, k->t0 + PRNN_CHUNK - 1);
+        PRNN_NO_UNROLL
+        for (prnn_i32 s = PRNN_CHUNK - PRNN_UNROLL_STEPS; s >= 0; s -= PRNN_UNROLL_STEPS) {
+            PRNN_UNROLL
+            for (int i = PRNN_UNROLL_STEPS - 1; i >= 0; i--)
+                adjoint_step(k, s + i, i, 0, lambda, sums, &to, 1);
+            targets_move(&to, k, -PRNN_UNROLL_STEPS, 1);
+        }
 #endif
     } else {
-        targets_begin(&to, k, k->t0 + k->count - 1);
+        targets_begin(&to, k, k->t0 + k->count - 1, k->t0 + k->count - 1);
         PRNN_NO_UNROLL
-        for (prnn_i32 s = k->count - 1; s >= 0; s--)
-            adjoint_step(k, s, 0, lambda, sums, &to, 0);
+        for (prnn_i32 s = k->count - 1; s >= 0; s--) {
+            adjoint_step(k, s, 0, 0, lambda, sums, &to, 0);
+            targets_move(&to, k, -1, 0);
+        }
     }
 }
 

@@ -2,13 +2,10 @@
  * steps is solved at once, by Newton's method on the states at the entries of the chunks; the exit
  * of its last chunk is the exact entry of the next tile.
  *
- * Requires  cell_guess(), chunk_run.h and what it requires, scan.h, block_report.h
+ * Requires  cell_guess(), chunk_run.h, chunk_record.h and what they require, tile.h, scan.h, block_report.h
  * Provides  the kernel PRNN_ENTRY
- * Layout    s_entry [PRNN_TILE_CHUNKS][PRNN_STATES][channels]: entries of the chunks; that of the first chunk of
- *           the first block is the entry of the next tile. s_flag [PRNN_CLUSTER]
+ * Layout    as tile.h; the entry of the first chunk of the first block is that of the next tile
  * Launch    place.h's grid, PRNN_THREADS = PRNN_LANES * PRNN_TILE_CHUNKS threads */
-#define PRNN_ALL_CHUNKS (PRNN_TILE_CHUNKS * PRNN_CLUSTER)
-
 /* Newton's error is about the square of its last move, measured against the size of the state; a move below this
  * needs no further correction. What is left is measured: see settle_recorded() and tile_final(). Where a chunk
  * hardly contracts, what is left stays: there the second figure holds. */
@@ -60,107 +57,7 @@ PRNN_FN void witness_add_all(struct witness *seen, const struct witness *pass)
     seen->nonfinite |= pass->nonfinite;
 }
 
-/* The difference of two states that should be one; exact where they are equal. */
-PRNN_FN prnn_real residual(prnn_real found, prnn_real wanted)
-{
-    return real_is_same(found, wanted) ? (prnn_real)0 : found - wanted;
-}
-
-/* The larger of two sizes; a NaN counts as the largest. */
-PRNN_FN prnn_real larger_size(prnn_real size, prnn_real v)
-{
-    return real_larger_or_nan(size, real_abs(v));
-}
-
-/* Threads behind the last channel and chunks behind the last step compute as the others do, but nobody waits for
- * them. */
-PRNN_FN int chunk_is_real(const struct chunk *k, int v)
-{
-    return k->count > 0 && k->at.channel + v < k->launch->head.channels;
-}
-
 #if PRNN_ALL_CHUNKS > 1
-#define AT_ENTRY(w, i, c) (((w) * PRNN_N + (i)) * PRNN_BLOCK_CHANNELS + (c))
-#define SHARED_ENTRY                                                                               \
-    PRNN_SHARED(prnn_real, s_entry, PRNN_S_ENTRY, PRNN_TILE_CHUNKS *PRNN_N *PRNN_BLOCK_CHANNELS)
-
-/* Hand 'next' to the chunk behind: in this block, or the first of the next. Behind the last chunk of all it becomes
- * the entry of the next tile. */
-PRNN_FN void entry_hand_over(const struct chunk *k, prnn_real (*next)[PRNN_N])
-{
-    SHARED_ENTRY;
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++) {
-            const prnn_i32 w = k->w < PRNN_TILE_CHUNKS - 1 ? k->w + 1 : 0;
-#if PRNN_CLUSTER > 1
-            if (w == 0)
-                PRNN_RST(s_entry, (k->rank + 1) % PRNN_CLUSTER, AT_ENTRY(w, i, k->c + v), next[v][i]);
-            else
-#endif
-                PRNN_SST(s_entry, AT_ENTRY(w, i, k->c + v), next[v][i]);
-        }
-    }
-}
-
-/* The same within the thread block: the last chunk hands nothing over. */
-PRNN_FN void entry_hand_over_in_block(const struct chunk *k, prnn_real (*next)[PRNN_N])
-{
-    if (k->w < PRNN_TILE_CHUNKS - 1)
-        entry_hand_over(k, next);
-}
-
-PRNN_FN int chunk_is_first(const struct chunk *k)
-{
-    return k->w == 0 && k->rank == 0;
-}
-
-/* Take what has been handed over. The first chunk of all has the entry of the tile, which only a new tile changes;
- * the others' entries change with every correction. */
-PRNN_FN void entry_take(const struct chunk *k, prnn_real (*e)[PRNN_N], int is_new_tile)
-{
-    SHARED_ENTRY;
-    if (chunk_is_first(k) != is_new_tile)
-        return;
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            e[v][i] = PRNN_SLD(s_entry, AT_ENTRY(k->w, i, k->c + v));
-    }
-}
-
-/* True in all threads, of all blocks, if it is in one; a barrier for all of them. */
-PRNN_FN int all_or(const struct chunk *k, int p)
-{
-#if PRNN_CLUSTER > 1
-    PRNN_SHARED(prnn_i32, s_flag, PRNN_S_FLAG, PRNN_CLUSTER);
-    const int mine = PRNN_BARRIER_OR(p);
-    if (PRNN_TID < PRNN_CLUSTER)
-        PRNN_RST(s_flag, PRNN_TID, k->rank, mine);
-    PRNN_CLUSTER_BARRIER(); /* all blocks: flags, and entries handed over, have arrived */
-    int any = 0;
-    PRNN_UNROLL
-    for (int r = 0; r < PRNN_CLUSTER; r++)
-        any |= PRNN_SLD(s_flag, r);
-    return any;
-#else
-    (void)k;
-    return PRNN_BARRIER_OR(p);
-#endif
-}
-
-/* A barrier for all threads of all blocks. */
-PRNN_FN void all_barrier(void)
-{
-#if PRNN_CLUSTER > 1
-    PRNN_CLUSTER_BARRIER(); /* all blocks */
-#else
-    PRNN_BARRIER(); /* all threads */
-#endif
-}
-
 /* First guesses of the entries, one step from the initial state. A thread makes that of the chunk behind, from its
  * own last step; behind a block the initial state itself serves, which both sides know. */
 PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*next)[PRNN_N])
@@ -172,11 +69,11 @@ PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_rea
             next[v][i] = k->h0[v][i];
     }
     if (k->w < PRNN_TILE_CHUNKS - 1 && k->count == PRNN_CHUNK) {
-        prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
-        chunk_inputs(k, PRNN_CHUNK - 1, x);
+        struct step_inputs in;
+        inputs_load(&in, k, PRNN_CHUNK - 1);
         PRNN_UNROLL
         for (int v = 0; v < PRNN_VC; v++)
-            cell_guess(k->h0[v], x[v], k->p[v], next[v]);
+            cell_guess(k->h0[v], in.x[v], k->p[v], next[v]);
     }
     entry_hand_over_in_block(k, next);
     PRNN_BARRIER(); /* all threads: guesses are written */
@@ -281,10 +178,9 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
                             prnn_real (*d)[PRNN_MATRIX], prnn_real (*delta)[PRNN_N],
                             struct record *record, struct witness *pass)
 {
-    prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
+    struct step_inputs in;
     int moved = 0;
-    chunk_inputs(k, 0, x);
-    const int is_reset = chunk_is_reset(k, 0);
+    inputs_load(&in, k, 0);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
         prnn_real scale = 0, entry[PRNN_N], next[PRNN_N], gap = 0;
@@ -303,8 +199,8 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
         pass->nonfinite |= !real_is_finite(scale);
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
-            entry[i] = is_reset ? k->h0[v][i] : e[v][i] + delta[v][i];
-        cell_step(entry, x[v], k->p[v], next);
+            entry[i] = in.is_reset ? k->h0[v][i] : e[v][i] + delta[v][i];
+        cell_step(entry, in.x[v], k->p[v], next);
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             gap = larger_size(gap, residual(next[i], record->h[0][v][i]));
@@ -329,9 +225,6 @@ PRNN_FN int tile_final(const struct chunk *k, prnn_i64 length, prnn_real toleran
 {
     prnn_real scale[PRNN_VC];
     int differs = 0;
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++)
-        scale[v] = 0;
     chunk_final(k, h, scale);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++)
@@ -358,16 +251,6 @@ PRNN_FN int tile_final(const struct chunk *k, prnn_i64 length, prnn_real toleran
     return differs;
 }
 
-PRNN_FN void states_copy(prnn_real (*to)[PRNN_N], prnn_real (*from)[PRNN_N])
-{
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            to[v][i] = from[v][i];
-    }
-}
-
 PRNN_FN void states_move(prnn_real (*h)[PRNN_N], prnn_real (*delta)[PRNN_N])
 {
     PRNN_UNROLL
@@ -376,18 +259,6 @@ PRNN_FN void states_move(prnn_real (*h)[PRNN_N], prnn_real (*delta)[PRNN_N])
         for (int i = 0; i < PRNN_N; i++)
             h[v][i] += delta[v][i];
     }
-}
-
-/* How the next tile begins, in kernels that begin in two ways. From 0: warm; what has failed weighs 5, what succeeded
- * -1, so that it is given up where more than one of 6 fails. Below 0: so many tiles roughly. */
-enum { PACE_BEGIN = 8, PACE_MOST = 12, PACE_FAILED = 5, PACE_ROUGH = -64 };
-
-PRNN_FN prnn_i32 pace_next(prnn_i32 pace, prnn_u32 corrections)
-{
-    if (pace < 0)
-        return pace < -1 ? pace + 1 : PACE_BEGIN;
-    pace = corrections > 1 ? pace + PACE_FAILED : pace > 0 ? pace - 1 : 0;
-    return pace > PACE_MOST ? PACE_ROUGH : pace;
 }
 
 /* What is guessed of the next tile while one is solved. */
@@ -401,18 +272,13 @@ struct outlook {
 #if PRNN_ROUGH_FIRST
 /* Entries from the last steps before them, instead of a guess and a rough correction: most cells forget within a
  * chunk, and then one correction is left. */
-PRNN_FN void entry_warm_up(const struct chunk *k, const struct outlook *outlook, prnn_real (*e)[PRNN_N],
+PRNN_FN void entry_warm_up(const struct chunk *k, struct outlook *outlook, prnn_real (*e)[PRNN_N],
                            prnn_real (*next)[PRNN_N])
 {
     /* Behind the last chunk of all the entry of this tile still stands. */
     const int has_next = k->w < PRNN_TILE_CHUNKS - 1 || k->rank < PRNN_CLUSTER - 1;
     if (PRNN_WARM_AHEAD && outlook->is_known) {
-        PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                next[v][i] = outlook->exit[v][i];
-        }
+        states_copy(next, outlook->exit);
     } else {
         PRNN_UNROLL
         for (int v = 0; v < PRNN_VC; v++) {
@@ -420,7 +286,7 @@ PRNN_FN void entry_warm_up(const struct chunk *k, const struct outlook *outlook,
             for (int i = 0; i < PRNN_N; i++)
                 next[v][i] = k->h0[v][i];
         }
-        if (has_next && k->count == PRNN_CHUNK)
+        if (has_next && chunk_can_warm_up(k))
             chunk_warm_up(k, next);
     }
     if (has_next)
@@ -462,6 +328,8 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
 #if PRNN_ROUGH_FIRST
     if (is_warm) {
         entry_warm_up(k, outlook, e, next);
+    } else if (PRNN_AFFINE) {
+        entry_guess(k, e, next);
     } else {
         is_unknown = entry_rough(k, e, next);
         corrections = 1;
@@ -496,7 +364,8 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
     }
 #endif
     (void)is_whole;
-    int is_settled = 0;
+    /* Where the steps before an entry say all of it, no correction is needed; where nearly all, a sweep is enough. */
+    int is_trusted = PRNN_WARM_EXACT && is_warm && tolerance > 0, is_settled = is_trusted;
     PRNN_NO_UNROLL
     for (;;) {
         PRNN_NO_UNROLL
@@ -517,7 +386,9 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
         /* Above the tolerance Newton goes on; with tolerance 0, or when it has had its corrections, a sweep: every
          * entry takes the exit before it, which ends in the bits of the sequential run after at most as many sweeps
          * as chunks. The last chunk's exit is the entry of the next tile in any case. */
-        const int sweeps = !(tolerance > 0) || corrections > PRNN_ALL_CHUNKS;
+        const int sweeps = !(tolerance > 0) || corrections > PRNN_ALL_CHUNKS ||
+                           (is_trusted && !PRNN_AFFINE);
+        is_trusted = 0;
         if (sweeps || k->w == PRNN_TILE_CHUNKS - 1)
             states_copy(next, h);
         all_barrier(); /* entries are taken before others are handed over */
@@ -578,18 +449,23 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #if PRNN_CLUSTER > 1
     PRNN_CLUSTER_BARRIER(); /* all blocks: each has begun, so that the others may write to it */
 #endif
-    struct ring ring;
     const prnn_i64 begin = (prnn_i64)k.rank * PRNN_TILE_STEPS;
+#if PRNN_STAGES
+    struct ring ring;
     ring_begin(&ring, launch, &origin, begin);
     PRNN_NO_UNROLL
     for (int s = 0; s < PRNN_STAGES - 1; s++)
         ring_issue(&ring, launch, &origin, s, s * stride + begin, stride);
-
+    prnn_i32 stage = 0;
+#endif
+#if PRNN_STAGES
     const int is_plain =
         launch->head.is_aligned && origin.channel + PRNN_BLOCK_CHANNELS <= launch->head.channels;
+#else
+    k.is_plain = launch->head.is_near && (PRNN_VC == 1 || launch->head.is_aligned);
+#endif
     prnn_u32 max_corrections = 0;
     prnn_u64 sum_corrections = 0;
-    prnn_i32 stage = 0;
 #if PRNN_ALL_CHUNKS > 1
     prnn_i32 pace = PACE_BEGIN;
     struct outlook outlook;
@@ -599,56 +475,57 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
     witness_none(&seen);
     PRNN_NO_UNROLL
     for (prnn_i64 tile = 0; tile < tiles; tile++) {
+        const prnn_i64 first = tile * stride + begin;
+#if PRNN_STAGES
         PRNN_ASYNC_WAIT(PRNN_STAGES - 2 - PRNN_WARM_AHEAD);
         PRNN_BARRIER(); /* all threads: the tile, or two, have arrived, and the stage before is read */
-        const prnn_i64 first = tile * stride + begin;
         ring_issue(&ring, launch, &origin, (stage + PRNN_STAGES - 1) % PRNN_STAGES,
                    first + (PRNN_STAGES - 1) * stride, stride);
-        k.t0 = first + k.w * PRNN_CHUNK;
         k.base = ring_chunk(stage, k.w, k.c);
+#endif
+        k.t0 = first + k.w * PRNN_CHUNK;
         const prnn_i64 left = origin.length - k.t0;
         k.count = left < 0 ? 0 : left < PRNN_CHUNK ? (prnn_i32)left : PRNN_CHUNK;
+#if PRNN_STAGES
         k.is_plain = is_plain && first + PRNN_TILE_STEPS <= origin.length;
+#endif
 #if PRNN_ALL_CHUNKS > 1
         if (tile > 0)
             entry_take(&k, e, 1);
         outlook.chunk = k;
         outlook.is_whole = (tile + 2) * stride <= origin.length;
-        if (PRNN_WARM_AHEAD && outlook.is_whole) {
+#if PRNN_WARM_AHEAD
+        if (outlook.is_whole) {
             outlook.chunk.t0 += stride;
             outlook.chunk.base = ring_chunk((stage + 1) % PRNN_STAGES, k.w, k.c);
         }
+#endif
         const prnn_u32 corrections =
             tile_solve(&k, origin.length, (tile + 1) * stride <= origin.length, pace >= 0,
                        (prnn_real)launch->head.tolerance, &outlook, e, h, &seen);
-        pace = pace_next(pace, corrections);
+        pace = pace_next(pace, corrections > (PRNN_WARM_EXACT && PRNN_AFFINE ? 0 : 1));
         max_corrections = corrections > max_corrections ? corrections : max_corrections;
         sum_corrections += corrections;
 #else
         prnn_real scale[PRNN_VC];
-        PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            scale[v] = 0;
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                h[v][i] = e[v][i];
-        }
+        states_copy(h, e);
         chunk_final(&k, h, scale);
+        states_copy(e, h);
         PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                e[v][i] = h[v][i];
+        for (int v = 0; v < PRNN_VC; v++)
             seen.nonfinite |= chunk_is_real(&k, v) && !real_is_finite(scale[v]);
-        }
 #endif
         if (k.count > 0 && k.t0 + k.count == origin.length)
             final_state_store(&k, h);
+#if PRNN_STAGES
         stage = (stage + 1) % PRNN_STAGES;
+#endif
     }
     if (tiles == 0 && k.w == 0 && k.rank == 0)
         final_state_store(&k, k.h0);
+#if PRNN_STAGES
     PRNN_ASYNC_WAIT(0);
+#endif
     report_block(launch, &origin, PRNN_REAL_DIV(seen.gap, seen.scale), seen.step, seen.c, seen.nonfinite,
                  max_corrections, sum_corrections, tiles);
 #if PRNN_CLUSTER > 1

@@ -74,10 +74,15 @@ PRNN_FN prnn_i64 place_offset(const struct prnn_arg *arg, const struct place *at
     return at->row * arg->stride_b + place_row(at, t) * arg->stride_t;
 }
 
+/* The reset flag of step t. */
+PRNN_FN const unsigned char *place_reset(const struct prnn_launch_head *head, const struct place *at, prnn_i64 t)
+{
+    return head->reset + at->row * head->reset_stride_b + place_row(at, t) * head->reset_stride_t;
+}
+
 PRNN_FN int place_is_reset(const struct prnn_launch_head *head, const struct place *at, prnn_i64 t)
 {
-    return PRNN_GLD(head->reset + at->row * head->reset_stride_b +
-                    place_row(at, t) * head->reset_stride_t) != 0;
+    return PRNN_GLD(place_reset(head, at, t)) != 0;
 }
 
 /* The initial state i: the caller's or the cell's own. */

@@ -92,8 +92,20 @@ PRNN_FN void prnn_remote_store(prnn_i32 *s, int rank, prnn_i32 v)
 /* Store to element i of the same array of another block of the cluster (or one's own). */
 #define PRNN_RST(s, rank, i, v) prnn_remote_store((s) + (i), rank, v)
 
-/* Global memory. Streaming stores: written once, not read again by this kernel. */
+/* Global memory. LAST: not read again by this kernel, so it need not stay in a cache. GLD2: two neighbours at an
+ * address aligned to both. */
 #define PRNN_GLD(p) (*(p))
+#define PRNN_GLD_LAST(p) __ldcs(p)
+#define PRNN_GLD2(p, v0, v1, is_last)                                                              \
+    do {                                                                                           \
+        const auto *prnn_at_ = prnn_vector2(p);                                                    \
+        const auto prnn_pair_ = (is_last) ? __ldcs(prnn_at_) : *prnn_at_;                          \
+        (v0) = prnn_pair_.x;                                                                       \
+        (v1) = prnn_pair_.y;                                                                       \
+    } while (0)
+PRNN_FN const float2 *prnn_vector2(const float *p) { return (const float2 *)p; }
+PRNN_FN const double2 *prnn_vector2(const double *p) { return (const double2 *)p; }
+/* Streaming stores: written once, not read again by this kernel. */
 #define PRNN_GST(p, v) prnn_stream_store(p, v)
 PRNN_FN void prnn_stream_store(float *p, float v) { asm volatile("st.global.cs.f32 [%0], %1;" ::"l"(p), "f"(v) : "memory"); }
 PRNN_FN void prnn_stream_store(double *p, double v) { asm volatile("st.global.cs.f64 [%0], %1;" ::"l"(p), "d"(v) : "memory"); }

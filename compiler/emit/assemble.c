@@ -10,13 +10,14 @@
 /* Files of a text, in order. NULL stands for the emitted half. */
 static const char *const common_files[] = {"storage.h", "math_strict.h", "math_accurate.h",
                                            "math_fast.h"};
-enum { KERNEL_FILES = 10 };
+enum { KERNEL_FILES = 12 };
 static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][KERNEL_FILES] = {
     [ASSEMBLE_CPU] = {"place.h", "cpu_forward.h", "cpu_backward.h", "cpu_entries.h"},
-    [ASSEMBLE_FORWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk_run.h", "scan.h",
+    [ASSEMBLE_FORWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk.h",
+                          "chunk_inputs.h", "chunk_run.h", "chunk_record.h", "tile.h", "scan.h",
                           "block_report.h", "forward.h"},
-    [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "scan.h", "backward.h",
-                           "reduce_partials.h"},
+    [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk.h", "scan.h",
+                           "backward.h", "reduce_partials.h"},
     [ASSEMBLE_DECODE] = {"place.h", "decode.h"},
     [ASSEMBLE_SCAN] = {"place.h", "affine.h", "scan.h", "scan_given.h"},
     [ASSEMBLE_COMPARE] = {"place.h", "compare_arrays.h"},
@@ -68,6 +69,13 @@ static struct counts counts_of(const struct ir *ir, const struct assemble_option
     return n;
 }
 
+/* Rows that a step of a cell's kernel reads. */
+static uint32_t rows_of(const struct counts *n, const struct assemble_options *o)
+{
+    const bool is_backward = o->kernel == ASSEMBLE_BACKWARD;
+    return n->inputs - n->shared_inputs + (is_backward ? n->states + n->gradients + n->outputs : 0);
+}
+
 /* Shared memory of a kernel: byte offsets of its arrays. */
 struct layout {
     uint64_t ring, entries, maps, public_maps, flags, report, bytes;
@@ -92,8 +100,7 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
                    element = assemble_element_bytes(o->storage);
     const uint64_t channels = (uint64_t)s->lanes * s->vc, w = s->tile_chunks;
     const bool is_forward = o->kernel == ASSEMBLE_FORWARD;
-    const uint64_t rows =
-        n->inputs - n->shared_inputs + (is_forward ? 0 : n->states + n->gradients + n->outputs);
+    const uint64_t rows = rows_of(n, o);
     const uint64_t vector = n->states * channels * real, map = vector + n->states * vector;
     const uint64_t group =
         s->lanes && s->lanes < 32 ? 32 / s->lanes : 1; /* chunks of a warp, as in scan.h */
@@ -131,6 +138,19 @@ static uint64_t blocks_of(uint32_t threads, uint64_t registers, uint64_t shared_
     return blocks < 1 ? 1 : blocks > 16 ? 16 : blocks;
 }
 
+/* Loops over steps are unrolled by 4, but for large cells, of which every copy keeps NVRTC busy. */
+static uint32_t unrolled_steps(const struct counts *n, const struct assemble_options *o)
+{
+    enum { WEIGHT_MOST = 1500 };
+    const struct strategy *s = &o->strategy;
+    const bool is_large = n->ir && cost_weight(n->ir) > WEIGHT_MOST;
+    const uint32_t most = is_large ? 1 : s->stages ? 4 : 8;
+    uint32_t steps = s->chunk < 1 ? 1 : s->chunk < most ? s->chunk : most;
+    while (s->chunk % steps)
+        steps--;
+    return steps;
+}
+
 /* About the fewest that ptxas needs without spills. */
 static uint32_t registers_of(const struct counts *n, const struct assemble_options *o,
                              uint32_t recorded, uint32_t saved)
@@ -146,16 +166,10 @@ static uint32_t registers_of(const struct counts *n, const struct assemble_optio
         wanted = 48 + (12 * states + 2 * states * states) * vc + recorded;
     else if (s->tile_chunks * s->cluster > 1)
         wanted += 4 * states * states * vc;
+    if (!s->stages)
+        wanted += 8 + (uint64_t)rows_of(n, o) * unrolled_steps(n, o) * vc;
     wanted *= o->storage == ASSEMBLE_F64 ? 2 : 1;
     return wanted > 240 ? 240 : (uint32_t)wanted;
-}
-
-/* Loops over steps are unrolled by 4, but for large cells, of which every copy keeps NVRTC busy. */
-static uint32_t unrolled_steps(const struct counts *n, const struct strategy *s)
-{
-    enum { WEIGHT_MOST = 1500 };
-    const uint32_t most = n->ir && cost_weight(n->ir) > WEIGHT_MOST ? 1 : 4;
-    return s->chunk < 1 ? 1 : s->chunk < most ? s->chunk : most;
 }
 
 static struct assemble_tile tile_of(const struct counts *n, const struct assemble_options *o,
@@ -166,7 +180,7 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     struct assemble_tile tile = {.registers = registers_of(n, o, 0, 0)};
     if (o->kernel != ASSEMBLE_FORWARD || !structure || s->tile_chunks * s->cluster == 1)
         return tile;
-    if (!n->outputs && o->storage != ASSEMBLE_F64) {
+    if (!n->outputs && o->storage != ASSEMBLE_F64 && s->stages) {
         const uint32_t words = structure_record_words(structure, n->ir, s->chunk * s->vc, false);
         const uint32_t halves = structure_record_words(structure, n->ir, s->chunk * s->vc, true);
         const uint32_t with_words = registers_of(n, o, words, 0),
@@ -177,6 +191,14 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
         tile.recorded = tile.in_halves ? halves : words;
         if (tile.recorded)
             tile.registers = tile.in_halves ? with_halves : with_words;
+    }
+    /* In double it would take too many. */
+    if (!s->stages && o->storage != ASSEMBLE_F64) {
+        const struct settle_steps most = settle_trusted_steps(assemble_rounding(o->storage));
+        const uint32_t unrolled = unrolled_steps(n, o);
+        tile.warm_steps = s->chunk < most.all ? s->chunk : most.all / unrolled * unrolled;
+        tile.warm_exact = s->chunk < most.exact ? s->chunk : most.exact / unrolled * unrolled;
+        return tile;
     }
     /* Only nonlinear cells in single precision gain from a rough guess. */
     if (o->mode != ASSEMBLE_STRICT && o->storage != ASSEMBLE_F64 && !structure->is_affine) {
@@ -215,8 +237,10 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
         return "lanes * chunks must be a multiple of 32 up to 1024";
     if (o->kernel == ASSEMBLE_SCAN || o->kernel == ASSEMBLE_COMPARE)
         return NULL;
-    if (s->stages < 2)
-        return "the ring needs at least 2 stages";
+    if (s->stages == 1)
+        return "the ring needs at least 2 stages, or 0 for none";
+    if (!s->stages && o->kernel == ASSEMBLE_BACKWARD)
+        return "the backward pass needs a ring of at least 2 stages";
     if (s->lanes * s->vc * assemble_element_bytes(o->storage) % 16)
         return "the channels of a thread block must fill 16 bytes";
     if (s->cluster > 1 && s->tile_chunks < 2)
@@ -361,6 +385,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     define(&text, "RESETS", o->has_resets);
     define(&text, "PACKED", o->is_packed || is_cpu);
     define(&text, "SAVED", saved);
+    define(&text, "NONFINITE_LASTS", structure && structure->nonfinite_lasts);
     define(&text, "AFFINE", structure && structure->is_affine);
     textbuf_printf(&text, "#define PRNN_ARGS PRNN_%s_ARGS\n", is_backward ? "BACKWARD" : "FORWARD");
     if (is_cpu) {
@@ -383,12 +408,12 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "CLUSTER", o->kernel == ASSEMBLE_DECODE ? 1 : s->cluster);
         define(&text, "TILE_STEPS", (uint64_t)s->tile_chunks * s->chunk);
         define(&text, "BLOCK_CHANNELS", (uint64_t)s->lanes * s->vc);
-        define(&text, "UNROLL_STEPS", unrolled_steps(&n, s));
+        define(&text, "UNROLL_STEPS", unrolled_steps(&n, o));
         define(&text, "ROUGH_FIRST", tile.warm_steps > 0);
         define(&text, "WARM_STEPS", tile.warm_steps);
+        define(&text, "WARM_EXACT", tile.warm_exact);
         define(&text, "WARM_AHEAD", tile.is_warm_ahead);
-        define(&text, "RING_ROWS",
-               rows + (o->kernel == ASSEMBLE_BACKWARD ? n.states + n.gradients + n.outputs : 0));
+        define(&text, "RING_ROWS", rows_of(&n, o));
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);
         define(&text, "SCAN_JACOBIANS", n.jacobian);

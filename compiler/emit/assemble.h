@@ -39,7 +39,7 @@ struct strategy {
     uint32_t vc;          /* channels of a thread: 1 or 2 */
     uint32_t tile_chunks; /* W */
     uint32_t chunk;       /* S */
-    uint32_t stages;      /* of the ring, at least 2 */
+    uint32_t stages;      /* of the ring, at least 2; 0: none, forward only */
     uint32_t cluster;     /* thread blocks that share a tile */
 };
 
@@ -91,8 +91,11 @@ struct assemble_tile {
         recorded; /* words of a thread that keep the steps of a chunk; 0: it runs the chunk again */
     bool in_halves;      /* ... tangents as halves, because that lets in more thread blocks */
     uint32_t warm_steps; /* steps before an entry that its guess is taken from; 0: no rough guess */
-    bool is_warm_ahead;  /* ... while the tile before is solved, for which its inputs must be there */
-    uint32_t registers;  /* that a thread needs, about */
+    uint32_t warm_exact; /* ... of which so many do not approximate; then it may be all that is
+                            needed. 0: all do */
+    bool
+        is_warm_ahead; /* ... while the tile before is solved, for which its inputs must be there */
+    uint32_t registers; /* that a thread needs, about */
 };
 struct assemble_tile assemble_tile(const struct ir *ir, const struct structure *structure,
                                    const struct assemble_options *options);

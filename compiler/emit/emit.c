@@ -22,6 +22,7 @@ struct emitter {
     uint8_t *live;
     int32_t *saved; /* index in saved[], or -1, per instruction */
     uint32_t saved_count;
+    uint8_t *uses; /* of take_products() */
 };
 
 int emit_output_state(const struct ir *ir, uint32_t k, uint32_t *expression)
@@ -219,13 +220,60 @@ static void add_value(struct emitter *e, uint32_t i, bool is_fast)
     textbuf_add(e->out, ";\n");
 }
 
+enum { USES_MANY = 2 };
+
+static void use(struct emitter *e, ir_ref value, int more)
+{
+    uint8_t *uses = &e->uses[ir_index(value)];
+    *uses = (uint8_t)(*uses + more < USES_MANY ? *uses + more : USES_MANY);
+}
+
+/* Products that are parameter gradients and nothing else: they become part of the sum. */
+static void take_products(struct emitter *e, uint32_t mask)
+{
+    const struct ir *ir = e->ir;
+    memset(e->uses, 0, ir->insn_count);
+    for (uint32_t i = 0; i < ir->out_count; i++)
+        if (mask & IR_MASK(ir->outs[i].kind) && ir_kind(ir->outs[i].value) == IR_VALUE)
+            use(e, ir->outs[i].value, ir->outs[i].kind == IR_OUT_ADJ_PARAM ? 1 : USES_MANY);
+    for (uint32_t i = 0; i < ir->insn_count; i++) {
+        const ir_ref operand[] = {ir->insns[i].a, ir->insns[i].b, ir->insns[i].c};
+        for (int k = 0; k < 3 && e->live[i]; k++)
+            if (ir_kind(operand[k]) == IR_VALUE)
+                use(e, operand[k], USES_MANY);
+    }
+}
+
+static bool is_taken_product(const struct emitter *e, uint32_t i)
+{
+    return e->ir->insns[i].op == IR_MUL && e->uses[i] == 1 && e->saved[i] < 0;
+}
+
+/* "    adj_p[k] = ...;": added to what is there. */
+static void add_param_sum(struct emitter *e, const struct ir_out *out)
+{
+    const uint32_t i = ir_index(out->value);
+    if (ir_kind(out->value) == IR_VALUE && is_taken_product(e, i)) {
+        textbuf_add(e->out, " = PRNN_FMA(");
+        add_operand(e, e->ir->insns[i].a);
+        textbuf_add(e->out, ", ");
+        add_operand(e, e->ir->insns[i].b);
+        textbuf_printf(e->out, ", adj_p[%u]);\n", out->i);
+        return;
+    }
+    textbuf_printf(e->out, " = adj_p[%u] + ", out->i);
+    add_operand(e, out->value);
+    textbuf_add(e->out, ";\n");
+}
+
 static void add_function(struct emitter *e, const struct function *f)
 {
     const struct ir *ir = e->ir;
     mark_live(e, f->mask, f->reads_saved);
+    take_products(e, f->mask);
     textbuf_printf(e->out, "PRNN_FN void %s(%s)\n{\n", f->name, f->signature);
     for (uint32_t i = 0; i < ir->insn_count; i++) {
-        if (!e->live[i])
+        if (!e->live[i] || is_taken_product(e, i))
             continue;
         if (f->reads_saved && e->saved[i] >= 0)
             textbuf_printf(e->out, "    const prnn_real v%u = saved[%d];\n", i, e->saved[i]);
@@ -236,6 +284,10 @@ static void add_function(struct emitter *e, const struct function *f)
     }
     for (uint32_t i = 0; i < ir->out_count; i++)
         if (f->mask & IR_MASK(ir->outs[i].kind) && add_target(e, &ir->outs[i])) {
+            if (ir->outs[i].kind == IR_OUT_ADJ_PARAM) {
+                add_param_sum(e, &ir->outs[i]);
+                continue;
+            }
             textbuf_add(e->out, " = ");
             add_operand(e, ir->outs[i].value);
             textbuf_add(e->out, ";\n");
@@ -373,8 +425,9 @@ static void add_initial(struct emitter *e)
 uint32_t emit_half(struct textbuf *out, const struct ir *ir, const struct structure *structure,
                    const struct emit_options *options)
 {
-    struct emitter e = {out, ir, options->is_f64, NULL, NULL, 0};
+    struct emitter e = {out, ir, options->is_f64, NULL, NULL, 0, NULL};
     e.live = arena_alloc(out->arena, ir->insn_count + 1);
+    e.uses = arena_alloc(out->arena, ir->insn_count + 1);
     e.saved = arena_array(out->arena, ir->insn_count + 1, sizeof *e.saved);
     for (uint32_t i = 0; i < ir->insn_count; i++)
         e.saved[i] = -1;

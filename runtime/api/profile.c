@@ -45,7 +45,7 @@ static prnn_status key_of(struct cache_key *out, const struct unit *unit)
         return status_set(PRNN_E_NOMEM, "no memory for a kernel text");
     const uint64_t half = text.assembled.half_hash;
     pipeline_text_free(&text);
-    const struct cache_part parts[] = {{"kind", "settle 3", 8}, {"cell", &half, sizeof half}};
+    const struct cache_part parts[] = {{"kind", "settle 4", 8}, {"cell", &half, sizeof half}};
     *out = cache_key_make(parts, sizeof parts / sizeof *parts);
     return PRNN_OK;
 }

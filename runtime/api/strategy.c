@@ -36,7 +36,7 @@ prnn_status strategy_read(struct strategy *out, const char *text)
         const char *digit = at + 1;
         for (; *digit >= '0' && *digit <= '9' && number < 100000; digit++)
             number = number * 10 + (uint32_t)(*digit - '0');
-        if (!field || digit == at + 1 || !number || (*digit && *digit != ' '))
+        if (!field || digit == at + 1 || (!number && *at != 'R') || (*digit && *digit != ' '))
             return status_set(PRNN_E_INVALID,
                               "strategy '%.80s' is not understood at '%.16s', needed is like "
                               "'W8 S16 L32 V1 R2 C1'",
@@ -57,4 +57,6 @@ void strategy_limit(struct strategy *strategy, enum assemble_kernel kernel)
     /* The backward pass keeps values of every step of a chunk in registers. */
     while (kernel == ASSEMBLE_BACKWARD && strategy->tile_chunks > 1 && strategy->chunk > 8)
         strategy->chunk /= 2;
+    if (kernel == ASSEMBLE_BACKWARD && !strategy->stages)
+        strategy->stages = 2;
 }

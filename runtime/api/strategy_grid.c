@@ -106,6 +106,26 @@ static void offer_parallel(const struct grid *grid)
         }
 }
 
+/* Without a ring chunks may have any length; pairs of channels need aligned rows. */
+static void offer_direct(const struct grid *grid)
+{
+    const struct model_problem *p = grid->problem;
+    static const uint32_t clusters[] = {1, 2, 3, 4, 6, 7}, chunks[] = {64, 128, 256, 512};
+    const bool has_pairs = (uint64_t)p->channels * grid->element_bytes % 16 == 0;
+    for (uint32_t w = 4; w <= 64; w *= 2)
+        for (size_t at = 0; at < sizeof clusters / sizeof *clusters; at++)
+            for (size_t s = 0; s < sizeof chunks / sizeof *chunks; s++)
+                for (uint32_t l = 8; l <= 32; l *= 2)
+                    for (uint32_t vc = 1; vc <= (has_pairs ? 2 : 1); vc++)
+                        if (clusters[at] == 1 || p->device->has_clusters)
+                            offer(grid, &(struct strategy){.tile_chunks = w,
+                                                           .chunk = chunks[s],
+                                                           .lanes = l,
+                                                           .vc = vc,
+                                                           .stages = 0,
+                                                           .cluster = clusters[at]});
+}
+
 void strategy_grid(const struct model_problem *problem,
                    void (*visit)(void *context, const struct strategy *strategy), void *context)
 {
@@ -117,13 +137,16 @@ void strategy_grid(const struct model_problem *problem,
     offer_sequential(&grid);
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX)
         offer_parallel(&grid);
+    if (problem->unit->ir->states <= STRATEGY_STATES_MAX &&
+        problem->options.kernel == ASSEMBLE_FORWARD)
+        offer_direct(&grid);
 }
 
 /* What was within 5 % of the fastest of 18, for a GRU and an LSTM in f32 and bf16 on an H100 and an
- * H200 (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv, 2026-11-28-h200-in-order.csv).
- * Where few warps are there, steps count: long tiles. Where many are, rows do: what a thread block
- * asks for at once is to be some KiB, also of two channels a thread, and twice that of faster
- * memory. */
+ * H200 (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv, 2026-11-28-h200-in-order.csv,
+ * -direct.csv). Where few warps are there, steps count: long tiles. Where many are, rows do: what a
+ * thread block asks for at once is to be some KiB, also of two channels a thread, and more of
+ * faster memory. */
 static struct strategy measured_in_order(const struct model_problem *problem, double warps)
 {
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
@@ -142,9 +165,10 @@ static struct strategy measured_in_order(const struct model_problem *problem, do
     } else {
         /* An H200, not an H100. */
         const bool is_fast = cuda_nominal_bandwidth(problem->device) > 4e12;
+        const bool is_narrow = !is_backward && !is_wide;
         s.vc = 2;
-        s.chunk = (!is_backward && !is_wide ? 8u : 4u) * (is_fast ? 2 : 1);
-        s.stages = is_fast ? 3 : 4;
+        s.chunk = is_narrow ? (is_fast ? 32 : 8) : is_fast ? 8 : 4;
+        s.stages = !is_fast ? 4 : is_narrow ? 2 : 3;
     }
     return s;
 }
@@ -186,6 +210,11 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
     enum { RECURRENCES_OF_CLUSTERS = 512 };
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
+    if (strategy->stages == 0)
+        return strategy->lanes * strategy->tile_chunks <= 512 && strategy->tile_chunks <= 32 &&
+               strategy->cluster <= 4 &&
+               strategy->lanes * strategy->vc * assemble_element_bytes(problem->options.storage) >=
+                   32;
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
         strategy->lanes < 8 || strategy->tile_chunks < 4 ||
         (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))

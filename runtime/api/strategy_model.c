@@ -26,7 +26,18 @@ struct constants {
     double copy_issue;   /* ... for each 16 bytes asked for */
     double scan_issue;   /* ... for each chunk before */
     double blend;        /* exponent: how sharply the largest bound hides the others */
-    double kept;         /* share of its instructions that an adjoint with kept values has left */
+    double direct_step;  /* without a ring: of a step besides its chain */
+    double load_issue;   /* ... instructions for each value read */
+    double direct_store; /* ... and written */
+    double direct_ahead; /* ... steps that are asked for at once */
+    double direct_again; /* ... share of the rows before an entry that no cache has any more */
+    double direct_tile;  /* ... factor of what a tile takes */
+    double direct_narrow; /* ... and each time its lanes are halved from 32 */
+    double direct_tight;  /* ... and for each register that it lacks */
+    double direct_short;  /* ... of the rows' time, each time they are halved from 128 bytes, at
+                             first */
+    double cluster_barrier;
+    double kept; /* share of its instructions that an adjoint with kept values has left */
 };
 
 static const struct constants fitted = {
@@ -51,6 +62,16 @@ static const struct constants fitted = {
     .copy_issue = 28,
     .scan_issue = 50,
     .blend = 3.2,
+    .direct_step = 20,
+    .load_issue = 2.2,
+    .direct_store = 3,
+    .direct_ahead = 8,
+    .direct_again = 0.7,
+    .direct_tile = 1.2,
+    .direct_narrow = 0.1,
+    .direct_tight = 0.3,
+    .direct_short = 0.1,
+    .cluster_barrier = 1000,
     .kept = 0.35,
 };
 
@@ -172,6 +193,44 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     }
 }
 
+/* Without a ring: the steps before an entry, then the final run; where they do not say all of it,
+ * another final run for nothing, and what a kernel takes that begins with a guess and runs again.
+ */
+static void direct_tile(struct share *tile, const struct context *c, double *all_corrections)
+{
+    const struct assemble_options *o = &c->problem->options;
+    const struct constants *k = c->k;
+    const enum work_math math = math_of(o);
+    const enum settle_rounding rounding = assemble_rounding(o->storage);
+    const double chunk = c->strategy->chunk,
+                 chunks = (double)c->strategy->tile_chunks * c->strategy->cluster;
+    const double loads = k->load_issue * c->reads, stores = k->direct_store * c->writes;
+    double finals = 1, corrections = 0;
+    struct share one = step_of(c, WORK_STEP, WORK_APPROXIMATE, loads, k->direct_step, 1);
+    if (chunks > 1)
+        add(tile, &one, c->tile.warm_steps - c->tile.warm_exact);
+    one = step_of(c, WORK_STEP, math, loads, k->direct_step, 1);
+    if (chunks > 1)
+        add(tile, &one, c->tile.warm_exact);
+    if (chunks > 1 && !(c->problem->settle->is_trusted[rounding] && c->tile.warm_exact > 0)) {
+        const struct settle_count count = settle_at(c->problem->settle, rounding, 64, chunks);
+        double issue;
+        const double latency = scan_of(c, &issue);
+        corrections = (double)count.rough + (double)count.corrections;
+        finals = 1 + fmax((double)count.finals, 1);
+        one = step_of(c, WORK_JACOBIAN, math, c->matrix * c->states + loads,
+                      k->direct_step + k->tangent, 1);
+        add(tile, &one, corrections * chunk);
+        tile->latency += corrections * latency;
+        tile->issue += corrections * issue;
+    }
+    one = step_of(c, WORK_OUTPUTS, math, loads + stores, k->direct_step, 1);
+    add(tile, &one, finals * chunk);
+    if (chunks > 1)
+        tile->latency += 3 * (c->strategy->cluster > 1 ? k->cluster_barrier : k->barrier);
+    *all_corrections = corrections;
+}
+
 static void backward_tile(struct share *tile, const struct context *c)
 {
     const struct assemble_options *o = &c->problem->options;
@@ -273,6 +332,8 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     c.tile = assemble_tile(problem->unit->ir, &problem->unit->structure, &options);
     if (options.kernel == ASSEMBLE_BACKWARD)
         backward_tile(&tile, &c);
+    else if (s->stages == 0)
+        direct_tile(&tile, &c, &out->corrections);
     else
         forward_tile(&tile, &c, &out->corrections);
 
@@ -291,13 +352,18 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     if (blocks <= 0 || tiles <= 0)
         return;
 
-    /* The ring: pieces of 16 bytes, spread over the threads of the block. */
-    const double pieces = steps * c.reads * width * bytes / 16;
-    tile.issue += k->copy_issue * pieces / threads;
-    tile.latency += k->tile;
+    if (s->stages > 0) {
+        /* The ring: pieces of 16 bytes, spread over the threads of the block. */
+        const double pieces = steps * c.reads * width * bytes / 16;
+        tile.issue += k->copy_issue * pieces / threads;
+        tile.latency += k->tile;
+    }
     const bool is_short = s->lanes >= 32 && width * bytes < 128;
-    const double slower = 1 + k->narrow * fmax(5 - log2(s->lanes), 0) + (s->vc > 1 ? k->pair : 0) +
-                          (is_short ? k->short_rows : 0);
+    double slower = 1 + k->narrow * fmax(5 - log2(s->lanes), 0) + (s->vc > 1 ? k->pair : 0) +
+                    (is_short ? k->short_rows : 0);
+    if (s->stages == 0)
+        slower = k->direct_tile * (1 + k->direct_narrow * fmax(5 - log2(s->lanes), 0)) *
+                 (1 + k->direct_tight * fmax(registers_of(&c) * threads / 65536 - 1, 0));
     tile.latency *= slower;
     tile.issue *= slower;
 
@@ -323,14 +389,26 @@ static void predict(struct prediction *out, const struct model_problem *problem,
         (double)problem->batch * (double)problem->seq_len * (double)problem->channels;
     out->memory = elements * bytes * (c.reads + c.writes) / bandwidth;
     const double stages = s->stages - (c.tile.is_warm_ahead ? 2 : 1);
-    const double at_once =
-        fmin(blocks, room * processors) * stages * steps * c.reads * width * bytes;
-    const double arriving = elements * bytes * c.reads / (at_once / k->memory_seconds);
+    double again = 0;             /* share of the rows that are read twice */
+    double rows = 1, traffic = 1; /* factors of the time that reading rows takes, and all */
+    double ahead = stages * steps * width;
+    if (s->stages == 0) {
+        again = (double)c.tile.warm_steps / s->chunk;
+        ahead = k->direct_ahead * threads * s->vc;
+        /* The shorter a row of a thread block, the more of them a page of memory is opened for. */
+        const double short_of = fmax(log2(128 / (width * bytes)), 0);
+        rows = 1 + k->direct_short * short_of * (short_of + 1);
+        traffic = rows * (1 + k->direct_again * again * c.reads / (c.reads + c.writes));
+    }
+    const double at_once = fmin(blocks, room * processors) * ahead * c.reads * bytes;
+    const double arriving =
+        rows * elements * bytes * c.reads * (1 + again) / (at_once / k->memory_seconds);
     out->fill = k->launch_seconds + k->memory_seconds;
     /* The backward pass in order has no phases that could stand in each other's way. */
     const bool is_smooth = options.kernel == ASSEMBLE_BACKWARD && s->tile_chunks * s->cluster == 1;
     const double exponent = (is_smooth ? 2.5 : 1) * k->blend;
-    out->seconds = blend(blend(compute, out->memory, exponent), arriving, 2 * k->blend) + out->fill;
+    out->seconds =
+        blend(blend(compute, traffic * out->memory, exponent), arriving, 2 * k->blend) + out->fill;
 }
 
 void model_predict(struct prediction *out, const struct model_problem *problem,

@@ -40,8 +40,8 @@ struct backend_text {
 };
 
 /* A launch argument is made by 'api': strides resolved, time already turned round for unpacked
- * reversed sequences, absent tensors NULL. The head's workspace, report, tolerance and is_aligned
- * are the backend's to fill in. A backend may change the launch it is given. */
+ * reversed sequences, absent tensors NULL. The head's workspace, report, tolerance, is_near and
+ * is_aligned are the backend's to fill in. A backend may change the launch it is given. */
 
 /* Bytes of an element of sequence tensors, and of the arithmetic type. */
 static inline size_t storage_bytes(prnn_storage storage)

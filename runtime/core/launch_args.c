@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 _Static_assert(sizeof(struct prnn_arg) == 24, "kernel text and runtime agree");
-_Static_assert(sizeof(struct prnn_launch_head) == 88, "kernel text and runtime agree");
+_Static_assert(sizeof(struct prnn_launch_head) == 96, "kernel text and runtime agree");
 _Static_assert(sizeof(struct prnn_block_report) == 56, "kernel text and runtime agree");
 _Static_assert(offsetof(struct prnn_launch_head, tolerance) == 72, "kernel text and runtime agree");
 _Static_assert(offsetof(struct launch, args) == sizeof(struct prnn_launch_head),

@@ -255,26 +255,54 @@ size_t cuda_plan_workspace_size(const struct cuda_plan *plan)
     return plan->workspace_size;
 }
 
+struct tensor_group {
+    uint32_t first, count;
+    bool is_input;
+};
+
+/* The sequence tensors of a launch. */
+enum { FORWARD_GROUPS = 3, BACKWARD_GROUPS = 6 };
+static size_t tensor_groups(struct tensor_group *groups, const struct backend_shape *shape,
+                            enum cuda_kernel kernel)
+{
+    const struct launch_places *at = &shape->places;
+    const struct tensor_group all[BACKWARD_GROUPS] = {
+        {at->x, shape->counts.inputs, true},    {at->h, shape->counts.states, false},
+        {at->y, shape->counts.outputs, false},  {at->gh, shape->counts.states, false},
+        {at->gy, shape->counts.outputs, false}, {at->dx, shape->counts.inputs, true},
+    };
+    memcpy(groups, all, sizeof all);
+    return kernel == CUDA_BACKWARD ? BACKWARD_GROUPS : FORWARD_GROUPS;
+}
+
+/* Whether steps are less than 2 GiB apart. */
+static bool is_near(const struct cuda_plan *plan, enum cuda_kernel kernel,
+                    const struct launch *launch)
+{
+    const int64_t most = INT32_MAX / (int64_t)storage_bytes(plan->shape.storage);
+    struct tensor_group groups[BACKWARD_GROUPS];
+    const size_t count = tensor_groups(groups, &plan->shape, kernel);
+    for (size_t g = 0; g < count; g++)
+        for (uint32_t i = 0; i < groups[g].count; i++) {
+            const struct prnn_arg *arg = &launch->args[groups[g].first + i];
+            if (arg->base && (arg->stride_t > most || arg->stride_t < -most))
+                return false;
+        }
+    return true;
+}
+
 /* Whether copies of 16 bytes may be used throughout. The last piece of a row must not reach past
  * its channels: what stands there may be another tensor's, or nobody's. */
 static bool is_aligned(const struct cuda_plan *plan, enum cuda_kernel kernel,
                        const struct launch *launch)
 {
     const struct backend_shape *shape = &plan->shape;
-    const struct launch_places *at = &shape->places;
     const uint64_t bytes = storage_bytes(shape->storage);
-    const struct {
-        uint32_t first, count;
-        bool is_input;
-    } groups[] = {
-        {at->x, shape->counts.inputs, true},    {at->h, shape->counts.states, false},
-        {at->y, shape->counts.outputs, false},  {at->gh, shape->counts.states, false},
-        {at->gy, shape->counts.outputs, false}, {at->dx, shape->counts.inputs, true},
-    };
-    const size_t group_count = kernel == CUDA_BACKWARD ? 6 : 3;
+    struct tensor_group groups[BACKWARD_GROUPS];
+    const size_t count = tensor_groups(groups, shape, kernel);
     if ((uint64_t)shape->channels * bytes % 16 != 0)
         return false;
-    for (size_t g = 0; g < group_count; g++)
+    for (size_t g = 0; g < count; g++)
         for (uint32_t i = 0; i < groups[g].count; i++) {
             const struct prnn_arg *arg = &launch->args[groups[g].first + i];
             if (!arg->base ||
@@ -316,7 +344,8 @@ prnn_status cuda_plan_launch(const struct cuda_plan *plan, enum cuda_kernel kern
     launch->head.report =
         kernel == CUDA_FORWARD && needs_workspace ? reports_of(plan, workspace) : NULL;
     launch->head.tolerance = plan->shape.tolerance;
-    launch->head.is_aligned = kernel != CUDA_STEP && is_aligned(plan, kernel, launch);
+    launch->head.is_near = kernel != CUDA_STEP && is_near(plan, kernel, launch);
+    launch->head.is_aligned = launch->head.is_near && is_aligned(plan, kernel, launch);
 
     if ((status = cuda_device_enter(plan->device)) < 0)
         return status;

@@ -73,7 +73,8 @@ void cuda_plan_tolerance(struct cuda_plan *plan, double tolerance);
  * Enqueue one kernel (backward: two): nothing is allocated, loaded or waited for, so it may be
  * captured in a graph. Any thread, each call with a workspace of its own.
  *
- * @param launch    made by 'api'; workspace, report, tolerance and is_aligned are filled in here
+ * @param launch    made by 'api'; workspace, report, tolerance, is_near and is_aligned are filled
+ * in here
  * @param workspace cuda_plan_workspace_size() bytes of device memory, aligned to
  *                  CUDA_WORKSPACE_ALIGNMENT; used by CUDA_FORWARD and CUDA_BACKWARD only
  * @param stream    a CUstream, or NULL

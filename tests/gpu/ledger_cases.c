@@ -15,11 +15,17 @@
     {                                                                                              \
         .lanes = l, .vc = v, .tile_chunks = w, .chunk = s, .stages = r, .cluster = c               \
     }
-/* With 3 stages entries are guessed a tile ahead where steps are kept. */
+/* With 3 stages entries are guessed a tile ahead where steps are kept. The backward pass always has
+ * a ring. */
 const struct kernel_strategy ledger_strategies[LEDGER_STRATEGIES] = {
-    {"W1", STRATEGY(32, 1, 1, 8, 2, 1)},          {"W8 lanes 8", STRATEGY(8, 1, 8, 4, 3, 1)},
-    {"W4 lanes 32", STRATEGY(32, 1, 4, 4, 2, 1)}, {"W4 vc 2", STRATEGY(8, 2, 4, 3, 2, 1)},
-    {"cluster 2", STRATEGY(8, 1, 4, 2, 2, 2)},    {"cluster 4 vc 2", STRATEGY(8, 2, 4, 2, 3, 4)},
+    {"W1", STRATEGY(32, 1, 1, 8, 2, 1)},
+    {"W8 lanes 8", STRATEGY(8, 1, 8, 4, 3, 1)},
+    {"W4 lanes 32", STRATEGY(32, 1, 4, 4, 2, 1)},
+    {"W4 vc 2", STRATEGY(8, 2, 4, 3, 2, 1)},
+    {"cluster 2", STRATEGY(8, 1, 4, 2, 2, 2)},
+    {"cluster 4 vc 2", STRATEGY(8, 2, 4, 2, 3, 4)},
+    {"no ring", STRATEGY(8, 1, 8, 8, 0, 1)},
+    {"no ring, cluster 2 vc 2", STRATEGY(8, 2, 4, 8, 0, 2)},
 };
 #undef STRATEGY
 
@@ -54,6 +60,8 @@ int ledger_strategy_fit(struct assemble_options *options, const char *cell, int 
          tries++, index = (index + 1) % LEDGER_STRATEGIES) {
         struct pipeline_text text = {0};
         options->strategy = ledger_strategy(index, options->storage);
+        if (options->kernel == ASSEMBLE_BACKWARD && !options->strategy.stages)
+            options->strategy.stages = 2;
         demand(pipeline_assemble(&text, unit, options) == PIPELINE_OK, "no memory");
         const bool fits = !text.refusal;
         pipeline_text_free(&text);
@@ -119,7 +127,8 @@ static size_t cell_cases(struct ledger_case *out, const struct cell_file *file)
     const int first = (int)(n / 1024 % LEDGER_STRATEGIES);
     cell_case(&out[0], file, ASSEMBLE_FORWARD, first, ASSEMBLE_F32, n);
     cell_case(&out[1], file, ASSEMBLE_FORWARD,
-              (first + 1 + (int)(m / 1024 % 5)) % LEDGER_STRATEGIES, others[m / 8192 % 4], m);
+              (first + 1 + (int)(m / 1024 % (LEDGER_STRATEGIES - 1))) % LEDGER_STRATEGIES,
+              others[m / 8192 % 4], m);
     cell_case(&out[2], file, ASSEMBLE_BACKWARD, (int)(o / 1024 % LEDGER_STRATEGIES),
               o / 8192 % 3 ? ASSEMBLE_F32 : others[o / 32768 % 4], o);
     out[3] = (struct ledger_case){.cell = file->text,

@@ -8,7 +8,7 @@
 #include "cell_files.h"
 #include "kernel_case.h"
 
-enum { LEDGER_CASES_MAX = 512, LEDGER_NAME_MAX = 96, LEDGER_STRATEGIES = 6 };
+enum { LEDGER_CASES_MAX = 512, LEDGER_NAME_MAX = 96, LEDGER_STRATEGIES = 8 };
 
 struct ledger_case {
     char name[LEDGER_NAME_MAX]; /* "paragru forward W8 lanes 8 f32": no tab */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Of ledger_strategies; the first is the sequential one. */
-static const int strategies[] = {0, 1, 5};
+static const int strategies[] = {0, 1, 5, 6};
 enum {
     STRATEGIES = sizeof strategies / sizeof *strategies,
     PLANS = (CELL_FILES_MAX + 1) * STRATEGIES

@@ -312,6 +312,79 @@ START_TEST(entries_guessed_ahead_are_those_guessed_in_time)
 }
 END_TEST
 
+/* Without a ring: where a chunk of 64 steps forgets what was before it, its exit is known from its
+ * last steps, and one run is enough. Where steps may be 2 GiB apart, or pairs of channels are not
+ * aligned, nothing is read ahead, so nothing is guessed; the answer is the same. */
+START_TEST(without_a_ring_a_cell_that_forgets_needs_no_correction)
+{
+    static const struct kernel_shape shapes[] = {
+        {.batch = 2, .channels = 16, .is_aligned = true, .has_h0 = true},
+        {.batch = 1, .channels = 9, .has_h0 = true, .has_resets = true},
+        {.batch = 3, .channels = 20, .is_aligned = true, .is_packed = true, .is_reversed = true},
+        {.batch = 1, .channels = 16, .is_aligned = true, .is_far = true},
+    };
+    static const char *const forget[] = {
+        kernel_cell_gru, kernel_cell_lstm, kernel_cell_affine,
+        "cell timed { state h; input u; input dt : shared; param a;\n"
+        "h' = 0.7*sigmoid(dt)*tanh(a*h + u); output y = h'*u; }"};
+    const enum assemble_storage storage = _i / 4 ? ASSEMBLE_BF16 : ASSEMBLE_F32;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        for (int vc = 1; vc <= 2; vc++) {
+            struct kernel_shape shape = shapes[i];
+            struct assemble_options options = options_of(6, storage, ASSEMBLE_ACCURATE, false);
+            struct kernel_plan plan;
+            struct kernel_data data;
+            uint64_t sum = 0;
+            options.strategy = (struct strategy){.lanes = 8,
+                                                 .vc = (uint32_t)vc,
+                                                 .tile_chunks = 4,
+                                                 .chunk = 64,
+                                                 .cluster = vc == 1 ? 1 : 2};
+            options.has_resets = shape.has_resets;
+            options.is_packed = shape.is_packed;
+            shape.steps = 2 * 4 * 64 * (int64_t)options.strategy.cluster + 45;
+            shape.tolerance = storage == ASSEMBLE_F32 ? 1e-6 : 0x1p-11;
+            shape.gain = 0.5;
+            shape.seed = 3 + i;
+            kernel_plan_load(&plan, forget[_i % 4], &options, NULL);
+            kernel_data_create(&data, &plan, &shape);
+            kernel_data_run(&data, SHIM_FORWARD);
+            kernel_data_check(&data);
+            for (int b = 0; b < data.grid; b++)
+                sum += data.report[b].sum_corrections;
+            const bool is_read_ahead = !shape.is_far && (vc == 1 || shape.is_aligned);
+            ck_assert_msg(is_read_ahead == (sum == 0), "cell %d, shape %d, vc %d: %llu corrections",
+                          _i % 4, (int)i, vc, (unsigned long long)sum);
+            kernel_data_free(&data);
+            kernel_plan_free(&plan);
+        }
+}
+END_TEST
+
+/* ... and where it does not, the run that was for nothing shows it. */
+START_TEST(without_a_ring_a_cell_that_remembers_is_corrected)
+{
+    static const char *const remember[] = {
+        "cell slow { state h; input u; param a; h' = 0.995*h + 0.1*tanh(u + a*h); }",
+        "cell slow { state h; input u; param a; h' = 0.998*h + u; }", kernel_cell_chaotic};
+    struct assemble_options options = options_of(6, ASSEMBLE_F32, ASSEMBLE_ACCURATE, false);
+    options.strategy.chunk = 64;
+    const struct kernel_shape shape = {
+        .batch = 1, .steps = 600, .channels = 5, .tolerance = 1e-6, .seed = 2, .gain = 0.3};
+    struct kernel_plan plan;
+    struct kernel_data data;
+    kernel_plan_load(&plan, remember[_i], &options, NULL);
+    kernel_data_create(&data, &plan, &shape);
+    kernel_data_run(&data, SHIM_FORWARD);
+    if (_i < 2)
+        kernel_data_check(&data);
+    ck_assert_uint_ge(data.report[0].max_corrections, 1);
+    ck_assert(data.report[0].mismatch <= shape.tolerance);
+    kernel_data_free(&data);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
 /* Threads beyond the last channel and chunks beyond the last step compute something, too: with
  * inputs of 0, cos again and again. The channels that are there forget their state at every step,
  * so that their guess is exact. */
@@ -406,6 +479,8 @@ int main(void)
     tcase_add_loop_test(tcase, infinite_states_are_reported_wherever_they_are, 0,
                         2 * KERNEL_STRATEGIES);
     tcase_add_loop_test(tcase, entries_guessed_ahead_are_those_guessed_in_time, 0, 6);
+    tcase_add_loop_test(tcase, without_a_ring_a_cell_that_forgets_needs_no_correction, 0, 8);
+    tcase_add_loop_test(tcase, without_a_ring_a_cell_that_remembers_is_corrected, 0, 3);
     tcase_add_loop_test(tcase, certificate_and_corrections_are_those_of_what_is_there, 0, 2);
     tcase_add_loop_test(tcase, flat_cell_is_not_taken_for_a_solved_one, 0, 4);
     tcase_add_test(tcase, strict_mode_has_the_same_bits_at_every_optimisation_level);

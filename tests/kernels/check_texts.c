@@ -38,8 +38,13 @@ static size_t cells_list(char (*names)[256], const char *folder)
     return count;
 }
 
-static struct strategy strategy_of(const struct unit *unit, enum assemble_storage storage)
+static struct strategy strategy_of(const struct unit *unit, enum assemble_kernel kernel,
+                                   enum assemble_storage storage, enum assemble_mode mode)
 {
+    /* One mode of forward kernels without a ring. */
+    if (kernel == ASSEMBLE_FORWARD && mode == ASSEMBLE_FAST)
+        return (struct strategy){
+            .lanes = 32, .vc = 1, .tile_chunks = 8, .chunk = 64, .stages = 0, .cluster = 1};
     struct strategy s = {
         .lanes = 16, .vc = 2, .tile_chunks = 8, .chunk = 4, .stages = 3, .cluster = 1};
     /* Many states or wide ones need their registers and shared memory for themselves. */
@@ -64,7 +69,8 @@ static int compile(const struct unit *unit, const char *cell, int combination, F
                                                  .target = ASSEMBLE_CUDA,
                                                  .storage = storage,
                                                  .mode = mode,
-                                                 .strategy = strategy_of(unit, storage),
+                                                 .strategy =
+                                                     strategy_of(unit, kernels[k], storage, mode),
                                                  .state_written = (1u << unit->ir->states) - 1u,
                                                  .state_gradient = (1u << unit->ir->states) - 1u};
         if (pipeline_assemble(&text[k], unit, &options) != PIPELINE_OK || text[k].refusal) {

@@ -40,6 +40,7 @@ struct kernel_plan {
 struct kernel_shape {
     int64_t batch, steps, channels;
     bool is_aligned;  /* channels fill 16 bytes */
+    bool is_far;      /* the launch says that steps may be 2 GiB apart */
     bool has_h0;      /* else the cell's own initial state */
     bool has_resets;  /* as the plan's options say */
     bool is_packed;   /* sequences of different lengths, one of them empty where there are 3 */
@@ -81,8 +82,8 @@ void kernel_plan_assemble(struct kernel_plan *plan, const char *cell,
 /* ... for the shim, compiled and loaded. */
 void kernel_plan_load(struct kernel_plan *plan, const char *cell,
                       const struct assemble_options *options, const char *const *flags);
-/* With changes of the text: 'from' must stand in it, at every place where it stands 'to' is put. The list ends
- * with NULL. */
+/* With changes of the text: 'from' must stand in it, at every place where it stands 'to' is put.
+ * The list ends with NULL. */
 struct kernel_edit {
     const char *from, *to;
 };
@@ -127,7 +128,7 @@ struct kernel_strategy {
     const char *name;
     struct strategy strategy;
 };
-enum { KERNEL_STRATEGIES = 6 };
+enum { KERNEL_STRATEGIES = 8 };
 extern const struct kernel_strategy kernel_strategies[KERNEL_STRATEGIES];
 
 #endif

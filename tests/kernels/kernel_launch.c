@@ -20,7 +20,8 @@ void kernel_launch_fill(struct kernel_data *d, struct kernel_launch *launch)
         .report = d->report,
         .tolerance = s->tolerance,
         .is_reversed = s->is_packed && s->is_reversed,
-        .is_aligned = s->is_aligned,
+        .is_near = !s->is_far,
+        .is_aligned = s->is_aligned && !s->is_far,
     };
     for (int g = 0; g < GROUP_COUNT; g++)
         for (uint32_t k = 0; k < d->counts[g]; k++) {

@@ -77,6 +77,33 @@ START_TEST(a_cell_that_remembers_begins_with_a_rough_correction)
 }
 END_TEST
 
+/* What a kernel without a ring relies on. */
+START_TEST(the_steps_before_an_entry_say_all_where_a_cell_forgets)
+{
+    static const struct {
+        const char *cell;
+        bool is_trusted;
+    } cells[] = {{"paragru", true},     {"paralstm", true},  {"slstm", true}, {"mingru", true},
+                 {"elman_heads", true}, {"unicornn", false}, {"lru", false}};
+    settle_cell(cells[_i].cell);
+    for (int r = 0; r < SETTLE_ROUNDINGS; r++)
+        ck_assert_msg(found.is_trusted[r] == cells[_i].is_trusted, "%s, rounding %d",
+                      cells[_i].cell, r);
+}
+END_TEST
+
+/* 0.7^48 is 4e-8, 0.8^48 is 2e-5. */
+START_TEST(trust_ends_where_what_is_left_is_above_the_tolerance)
+{
+    settle_text("cell c { state h; input u; h' = 0.7*h + u; }");
+    ck_assert(found.is_trusted[SETTLE_32] && found.is_trusted[SETTLE_16]);
+    settle_text("cell c { state h; input u; h' = 0.8*h + u; }");
+    ck_assert(!found.is_trusted[SETTLE_32]);
+    settle_text("cell c { state h; input u; h' = 0.9*h + u; }");
+    ck_assert(!found.is_trusted[SETTLE_32] && !found.is_trusted[SETTLE_16]);
+}
+END_TEST
+
 START_TEST(what_does_not_contract_needs_more_in_longer_tiles)
 {
     settle_cell("unicornn");
@@ -152,6 +179,8 @@ int main(void)
 {
     TCase *tcase = tcase_create("settle");
     tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, the_steps_before_an_entry_say_all_where_a_cell_forgets, 0, 7);
+    tcase_add_test(tcase, trust_ends_where_what_is_left_is_above_the_tolerance);
     tcase_add_test(tcase, an_affine_cell_needs_one_correction);
     tcase_add_test(tcase, longer_chunks_of_a_contracting_cell_need_fewer_corrections);
     tcase_add_test(tcase, a_cell_that_remembers_begins_with_a_rough_correction);

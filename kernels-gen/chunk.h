@@ -1,0 +1,59 @@
+/* A chunk: the steps of a tile that one thread runs.
+ *
+ * Requires  place.h; PRNN_UNROLL_STEPS divides PRNN_CHUNK
+ * Provides  struct chunk, chunk_fast_steps(), chunk_is_real()
+ * Launch    a thread owns a chunk and PRNN_VC channels */
+#define PRNN_N PRNN_STATES
+
+/* What a thread knows about its chunk of the current tile. */
+struct chunk {
+    const struct prnn_launch *launch;
+    struct place at;  /* first channel of this thread */
+    prnn_i64 t0;      /* first step */
+    prnn_i32 count;   /* steps inside the sequence, 0 .. PRNN_CHUNK */
+    prnn_i32 base;    /* of its rows in the ring */
+    prnn_i32 c;       /* first channel within the block */
+    prnn_i32 w, rank; /* chunk of the block, block of the cluster, in the order of the scan */
+    /* With a ring: rows start at 16 bytes, and all channels and steps of the thread block's part of the tile are there.
+     * Without: steps are less than 2 GiB apart, and pairs of channels start at a multiple of their size. */
+    int is_plain;
+    prnn_real p[PRNN_VC][PRNN_PARAMS + 1];
+    prnn_real h0[PRNN_VC][PRNN_N];
+};
+
+/* The steps of the chunk, from its first, that are run in groups of PRNN_UNROLL_STEPS; the others one by one. */
+PRNN_FN prnn_i32 chunk_fast_steps(const struct chunk *k)
+{
+    if (!k->is_plain)
+        return 0;
+    return PRNN_STAGES ? PRNN_CHUNK : k->count / PRNN_UNROLL_STEPS * PRNN_UNROLL_STEPS;
+}
+
+/* Threads behind the last channel and chunks behind the last step compute as the others do, but nobody waits for
+ * them. */
+PRNN_FN int chunk_is_real(const struct chunk *k, int v)
+{
+    return k->count > 0 && k->at.channel + v < k->launch->head.channels;
+}
+
+PRNN_FN void states_copy(prnn_real (*to)[PRNN_N], prnn_real (*from)[PRNN_N])
+{
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            to[v][i] = from[v][i];
+    }
+}
+
+/* The difference of two states that should be one; exact where they are equal. */
+PRNN_FN prnn_real residual(prnn_real found, prnn_real wanted)
+{
+    return real_is_same(found, wanted) ? (prnn_real)0 : found - wanted;
+}
+
+/* The larger of two sizes; a NaN counts as the largest. */
+PRNN_FN prnn_real larger_size(prnn_real size, prnn_real v)
+{
+    return real_larger_or_nan(size, real_abs(v));
+}

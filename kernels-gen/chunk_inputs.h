@@ -1,0 +1,206 @@
+/* How a thread of the forward solve reads the inputs of its steps: from the ring, or without one (PRNN_STAGES is 0)
+ * straight from memory, PRNN_UNROLL_STEPS steps before they are used: few registers instead of much shared memory, so
+ * that a multiprocessor holds more threads, and chunks of any length.
+ *
+ * Requires  chunk.h, ring.h
+ * Provides  struct step_inputs, inputs_load(); struct reader, reader_begin(), reader_take(), reader_free()
+ * Launch    as chunk.h */
+
+/* What a step reads. */
+struct step_inputs {
+    prnn_real x[PRNN_VC][PRNN_INPUTS + 1];
+    int is_reset; /* the state before the step is the initial one */
+};
+
+/* Threads behind the last channel read the last: nobody looks at what they make of it. */
+PRNN_FN prnn_i64 chunk_channel_read(const struct chunk *k)
+{
+    const prnn_i64 last = k->launch->head.channels - PRNN_VC;
+    return k->at.channel < last || last < 0 ? k->at.channel : last;
+}
+
+/* The inputs of step s of the chunk, which is inside the sequence. */
+PRNN_FN void inputs_load(struct step_inputs *in, const struct chunk *k, prnn_i32 s)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++) {
+        prnn_real v[PRNN_VC];
+        if (cell_input_is_shared(i)) {
+            const prnn_real one = place_load(k->launch, PRNN_ARG_X + i, &k->at, k->t0 + s, 0);
+            PRNN_UNROLL
+            for (int c = 0; c < PRNN_VC; c++)
+                v[c] = one;
+        } else {
+#if PRNN_STAGES
+            ring_load(v, k->base, s, cell_input_row(i));
+#else
+            PRNN_UNROLL
+            for (int c = 0; c < PRNN_VC; c++)
+                v[c] = k->at.channel + c < k->launch->head.channels
+                           ? place_load(k->launch, PRNN_ARG_X + i, &k->at, k->t0 + s, k->at.channel + c)
+                           : (prnn_real)0;
+#endif
+        }
+        PRNN_UNROLL
+        for (int c = 0; c < PRNN_VC; c++)
+            in->x[c][i] = v[c];
+    }
+#if PRNN_RESETS
+    in->is_reset = place_is_reset(&k->launch->head, &k->at, k->t0 + s);
+#else
+    in->is_reset = 0;
+#endif
+}
+
+#if PRNN_STAGES
+struct reader {
+    int nothing; /* it is all in the ring */
+};
+#else
+/* The PRNN_VC neighbouring elements of a thread. A pair of 16 bits stays one word until it is used: to take it apart
+ * as soon as it is asked for would wait for it. */
+#if PRNN_VC == 2 && (PRNN_STORAGE == 16 || PRNN_STORAGE == 116)
+typedef struct { prnn_u32 pair; } prnn_elem_group;
+
+PRNN_FN prnn_elem_group elem_group_load(const prnn_elem *g, int is_last_use)
+{
+    prnn_elem_group group;
+    const prnn_u32 *at = (const prnn_u32 *)g;
+    group.pair = is_last_use ? PRNN_GLD_LAST(at) : PRNN_GLD(at);
+    return group;
+}
+
+PRNN_FN void elem_group_fill(prnn_elem_group *group, prnn_elem v)
+{
+    group->pair = v | (prnn_u32)v << 16;
+}
+
+PRNN_FN prnn_elem elem_group_get(const prnn_elem_group *group, int c)
+{
+    return (prnn_elem)(c ? group->pair >> 16 : group->pair & 0xffffu);
+}
+#else
+typedef struct { prnn_elem v[PRNN_VC]; } prnn_elem_group;
+
+PRNN_FN prnn_elem_group elem_group_load(const prnn_elem *g, int is_last_use)
+{
+    prnn_elem_group group;
+#if PRNN_VC == 2
+    PRNN_GLD2(g, group.v[0], group.v[1], is_last_use);
+#else
+    group.v[0] = is_last_use ? PRNN_GLD_LAST(g) : PRNN_GLD(g);
+#endif
+    return group;
+}
+
+PRNN_FN void elem_group_fill(prnn_elem_group *group, prnn_elem v)
+{
+    PRNN_UNROLL
+    for (int c = 0; c < PRNN_VC; c++)
+        group->v[c] = v;
+}
+
+PRNN_FN prnn_elem elem_group_get(const prnn_elem_group *group, int c)
+{
+    return group->v[c];
+}
+#endif
+
+struct reader {
+    const char *g[PRNN_INPUTS + 1]; /* of the first of the next steps to be asked for */
+    prnn_i32 hop[PRNN_INPUTS + 1];  /* bytes from a step to the next */
+    prnn_elem_group row[PRNN_UNROLL_STEPS][PRNN_INPUTS + 1];
+#if PRNN_RESETS
+    const unsigned char *reset;
+    unsigned char flag[PRNN_UNROLL_STEPS];
+#endif
+};
+
+/* Ask for the inputs of one of the next steps, and behind the last of them move on. */
+PRNN_FN void reader_ask(struct reader *reader, const struct chunk *k, int slot, int is_last_use)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++) {
+        const prnn_elem *g = (const prnn_elem *)(reader->g[i] + (prnn_i64)reader->hop[i] * slot);
+        if (cell_input_is_shared(i))
+            elem_group_fill(&reader->row[slot][i], PRNN_GLD(g));
+        else
+            reader->row[slot][i] = elem_group_load(g, is_last_use);
+        if (slot == PRNN_UNROLL_STEPS - 1)
+            reader->g[i] += (prnn_i64)reader->hop[i] * PRNN_UNROLL_STEPS;
+    }
+#if PRNN_RESETS
+    reader->flag[slot] = PRNN_GLD(reader->reset);
+    reader->reset += place_sign(&k->at) * k->launch->head.reset_stride_t;
+#else
+    (void)k;
+#endif
+}
+#endif
+
+/* Read the fast steps from step s on, which is one of them. */
+PRNN_FN void reader_begin(struct reader *reader, const struct chunk *k, prnn_i32 s, int is_last_use)
+{
+#if PRNN_STAGES
+    (void)reader;
+    (void)k;
+    (void)s;
+    (void)is_last_use;
+#else
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++) {
+        const struct prnn_arg *arg = &k->launch->arg[PRNN_ARG_X + i];
+        reader->g[i] = (const char *)((const prnn_elem *)arg->base + place_offset(arg, &k->at, k->t0 + s) +
+                                      (cell_input_is_shared(i) ? 0 : chunk_channel_read(k)));
+        reader->hop[i] = (prnn_i32)(place_sign(&k->at) * arg->stride_t) * (prnn_i32)sizeof(prnn_elem);
+    }
+#if PRNN_RESETS
+    reader->reset = place_reset(&k->launch->head, &k->at, k->t0 + s);
+#endif
+    PRNN_UNROLL
+    for (int slot = 0; slot < PRNN_UNROLL_STEPS; slot++)
+        reader_ask(reader, k, slot, is_last_use);
+#endif
+}
+
+/* Step s, at place 'slot' of an unrolled loop. */
+PRNN_FN void reader_take(const struct reader *reader, const struct chunk *k, prnn_i32 s, int slot,
+                         struct step_inputs *in)
+{
+#if PRNN_STAGES
+    (void)reader;
+    (void)slot;
+    inputs_load(in, k, s);
+#else
+    (void)k;
+    (void)s;
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++) {
+        PRNN_UNROLL
+        for (int c = 0; c < PRNN_VC; c++)
+            in->x[c][i] = (prnn_real)PRNN_TO_REAL(elem_group_get(&reader->row[slot][i], c));
+    }
+#if PRNN_RESETS
+    in->is_reset = reader->flag[slot] != 0;
+#else
+    in->is_reset = 0;
+#endif
+#endif
+}
+
+/* Behind step s: its place is free for the inputs of a later one of 'end' steps. */
+PRNN_FN void reader_free(struct reader *reader, const struct chunk *k, prnn_i32 s, prnn_i32 end, int slot,
+                         int is_last_use)
+{
+#if PRNN_STAGES
+    (void)reader;
+    (void)k;
+    (void)s;
+    (void)end;
+    (void)slot;
+    (void)is_last_use;
+#else
+    if (s + PRNN_UNROLL_STEPS < end)
+        reader_ask(reader, k, slot, is_last_use);
+#endif
+}
