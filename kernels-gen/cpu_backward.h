@@ -10,19 +10,23 @@
 
 /* Steps whose parameter gradients are added up as reals before they are added to a double. The terms
  * may cancel, so that the rounding of a sum of reals over the whole sequence would be the largest
- * error of the gradient. A cell with very many parameters has no room for it. */
+ * error of the gradient. A cell with very many parameters has no room for it, and reals that are as they are given. */
 #define CPU_SEGMENT 16
 #define CPU_HAS_SEGMENTS (PRNN_PARAMS * PRNN_CPU_GROUP <= 4096)
 
 /* Stored states are converted to reals. */
-#define CPU_CONVERTS (PRNN_STORAGE == 16 || PRNN_STORAGE == 116)
+#ifdef PRNN_REAL_F64
+#define CPU_CONVERTS (PRNN_STORAGE != 64)
+#else
+#define CPU_CONVERTS (PRNN_STORAGE != 32)
+#endif
 
 /* Rows of one step. */
 struct cpu_adjoint_rows {
     /* Gradient of the state after the step; becomes that of the state before it. */
     prnn_real (*lambda)[PRNN_CPU_GROUP];
     const prnn_elem *x[CPU_ROOM(PRNN_INPUTS)];
-    const prnn_real *p[CPU_ROOM(PRNN_PARAMS)];
+    const prnn_given *p[CPU_ROOM(PRNN_PARAMS)];
     const prnn_elem *gh[PRNN_STATES], *gy[CPU_ROOM(PRNN_OUTPUTS)];
     const prnn_real *before[PRNN_STATES];
     prnn_elem *dx[CPU_ROOM(PRNN_INPUTS)];
@@ -122,8 +126,8 @@ PRNN_FN void cpu_flush(int width, prnn_real (*sums)[PRNN_CPU_GROUP],
 /* 'partial': of this group's first channel; 'shared': of this sequence's first step, rows of the
  * shared inputs 'shared_stride' apart. */
 static void cpu_backward_group(const struct prnn_launch *launch, const struct place *at,
-                               prnn_i64 c0, int width, prnn_real *partial, prnn_i64 channels,
-                               prnn_real *shared, prnn_i64 shared_stride)
+                               prnn_i64 c0, int width, prnn_given *partial, prnn_i64 channels,
+                               prnn_given *shared, prnn_i64 shared_stride)
 {
     prnn_real lambda[PRNN_STATES][PRNN_CPU_GROUP], initial[PRNN_STATES][PRNN_CPU_GROUP];
     prnn_real dh0[PRNN_STATES][PRNN_CPU_GROUP];
@@ -144,8 +148,8 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
     CPU_UNROLL
     for (int i = 0; i < PRNN_STATES; i++) {
         const struct prnn_arg *arg = &launch->arg[PRNN_ARG_GHT + i];
-        const prnn_real *g =
-            arg->base ? (const prnn_real *)arg->base + at->sequence * arg->stride_b + c0 : 0;
+        const prnn_given *g =
+            arg->base ? (const prnn_given *)arg->base + at->sequence * arg->stride_b + c0 : 0;
         for (int c = 0; c < width; c++) {
             lambda[i][c] = g ? g[c] : 0;
             dh0[i][c] = 0;
@@ -153,7 +157,7 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
     }
     CPU_UNROLL
     for (int k = 0; k < PRNN_PARAMS; k++) {
-        row.dp[k] = CPU_HAS_SEGMENTS ? sums[k] : partial + k * channels;
+        row.dp[k] = CPU_HAS_SEGMENTS ? sums[k] : (prnn_real *)(partial + k * channels);
         for (int c = 0; CPU_HAS_SEGMENTS && c < width; c++) {
             sums[k][c] = 0;
             totals[k][c] = 0;
@@ -197,7 +201,7 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
             if (cell_input_is_shared(k)) {
                 if (cell_input_has_gradient(k))
                     shared[index * shared_stride + at->first + at->sign * t] +=
-                        cpu_row_sum(shared_row[k], width);
+                        (prnn_given)cpu_row_sum(shared_row[k], width);
                 index++;
             }
         if (CPU_HAS_SEGMENTS && t % CPU_SEGMENT == 0)
@@ -213,16 +217,16 @@ static void cpu_backward_group(const struct prnn_launch *launch, const struct pl
     }
     for (int k = 0; CPU_HAS_SEGMENTS && k < PRNN_PARAMS; k++)
         for (int c = 0; c < width; c++)
-            partial[k * channels + c] += (prnn_real)totals[k][c];
+            partial[k * channels + c] += (prnn_given)totals[k][c];
     CPU_UNROLL
     for (int i = 0; i < PRNN_STATES; i++) {
         const struct prnn_arg *arg = &launch->arg[PRNN_ARG_DH0 + i];
         if (!arg->base)
             continue;
         /* Without steps the final state is the initial one. */
-        prnn_real *d = (prnn_real *)arg->base + at->sequence * arg->stride_b + c0;
+        prnn_given *d = (prnn_given *)arg->base + at->sequence * arg->stride_b + c0;
         for (int c = 0; c < width; c++)
-            d[c] = at->length ? dh0[i][c] : lambda[i][c];
+            d[c] = (prnn_given)(at->length ? dh0[i][c] : lambda[i][c]);
     }
 }
 
@@ -232,8 +236,8 @@ static void cpu_backward(const struct prnn_launch_head *head, prnn_i64 b0, prnn_
     const struct prnn_launch *launch = (const struct prnn_launch *)head;
     const prnn_i64 channels = c1 - c0;
     const prnn_i64 rows = head->cu_seqlens ? 1 : b1 - b0;
-    prnn_real *sums = (prnn_real *)partial;
-    prnn_real *shared = sums + PRNN_PARAMS * channels;
+    prnn_given *sums = (prnn_given *)partial;
+    prnn_given *shared = sums + PRNN_PARAMS * channels;
     for (prnn_i64 b = b0; b < b1; b++)
         for (prnn_i64 c = c0; c < c1; c += PRNN_CPU_GROUP) {
             const struct place at = place_of(head, b, c);

@@ -25,7 +25,7 @@ static double cpu_evaluate_only(prnn_i64 count)
 extern const struct prnn_cpu_entries prnn_cpu_entries;
 PRNN_EXPORT const struct prnn_cpu_entries prnn_cpu_entries = {
     PRNN_ABI_VERSION,
-    sizeof(prnn_real),
+    sizeof(prnn_given),
     sizeof(prnn_elem),
     {PRNN_STATES, PRNN_INPUTS, PRNN_PARAMS, PRNN_OUTPUTS},
     cpu_forward,

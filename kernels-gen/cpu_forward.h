@@ -31,11 +31,11 @@ PRNN_FN void cpu_initial(const struct prnn_launch *launch, const struct place *a
 }
 
 /* Where the parameters of a group begin. */
-PRNN_FN void cpu_params(const struct prnn_launch *launch, prnn_i64 c0, const prnn_real **p_row)
+PRNN_FN void cpu_params(const struct prnn_launch *launch, prnn_i64 c0, const prnn_given **p_row)
 {
     CPU_UNROLL
     for (int k = 0; k < PRNN_PARAMS; k++)
-        p_row[k] = (const prnn_real *)launch->arg[PRNN_ARG_P + k].base +
+        p_row[k] = (const prnn_given *)launch->arg[PRNN_ARG_P + k].base +
                    (cell_param_is_shared(k) ? 0 : c0);
 }
 
@@ -62,7 +62,7 @@ PRNN_FN prnn_elem *cpu_row(const struct prnn_arg *arg, const struct place *at, p
 struct cpu_step_rows {
     prnn_real (*s_h)[PRNN_CPU_GROUP];
     const prnn_elem *x[CPU_ROOM(PRNN_INPUTS)];
-    const prnn_real *p[CPU_ROOM(PRNN_PARAMS)];
+    const prnn_given *p[CPU_ROOM(PRNN_PARAMS)];
     prnn_elem *h[PRNN_STATES], *y[CPU_ROOM(PRNN_OUTPUTS)];
 };
 
@@ -174,9 +174,9 @@ static void cpu_forward_group(const struct prnn_launch *launch, const struct pla
         const struct prnn_arg *arg = &launch->arg[PRNN_ARG_HT + i];
         if (!arg->base)
             continue;
-        prnn_real *last = (prnn_real *)arg->base + at->sequence * arg->stride_b + c0;
+        prnn_given *last = (prnn_given *)arg->base + at->sequence * arg->stride_b + c0;
         for (int c = 0; c < width; c++)
-            last[c] = s_h[i][c];
+            last[c] = (prnn_given)s_h[i][c];
     }
     if (!(poison == 0) && launch->head.report)
         __atomic_store_n(&launch->head.report->nonfinite, 1u, __ATOMIC_RELAXED);

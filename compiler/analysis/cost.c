@@ -92,3 +92,20 @@ uint32_t cost_copies_most(const struct ir *ir)
     const uint32_t weight = cost_weight(ir);
     return weight ? WEIGHT_MOST / weight : WEIGHT_MOST;
 }
+
+bool cost_is_bare(const struct ir *ir, struct arena *arena)
+{
+    bool *varies = arena_array(arena, ir->insn_count + 1, sizeof *varies);
+    for (uint32_t i = 0; i < ir->insn_count; i++) {
+        const ir_ref operand[] = {ir->insns[i].a, ir->insns[i].b, ir->insns[i].c};
+        const enum ir_cost cost = ir_op_cost((enum ir_op)ir->insns[i].op);
+        for (int k = 0; k < 3; k++) {
+            const enum ir_kind kind = ir_kind(operand[k]);
+            varies[i] |= kind == IR_STATE || kind == IR_INPUT ||
+                         (kind == IR_VALUE && varies[ir_index(operand[k])]);
+        }
+        if (varies[i] && cost != COST_FREE && cost != COST_ALU)
+            return false;
+    }
+    return true;
+}

@@ -23,6 +23,10 @@ void cost_backward(struct cost *out, const struct ir *ir);
  * states arrive with those of the states: of such outputs alone there is no source. */
 uint32_t cost_backmap_mask(const struct ir *ir);
 
+/* Whether no elementary function and no division of the step depends on an input or a state: what
+ * remains of it are a few multiplications and additions a value that is read or written. */
+bool cost_is_bare(const struct ir *ir, struct arena *arena);
+
 /* About how many instructions all functions of a step are: an elementary function counts 16, an
  * input 4. */
 uint32_t cost_weight(const struct ir *ir);

@@ -80,6 +80,7 @@ void structure_find(struct structure *out, const struct ir *ir, struct arena *ar
     }
 
     out->nonfinite_lasts = lasting_nonfinite(ir, arena);
+    out->is_bare_linear = out->is_affine && cost_is_bare(ir, arena);
     pattern_close(&step.any);
     for (uint32_t i = 0; i < ir->states; i++)
         out->closed[i] = row_of(&step.any, i);

@@ -28,6 +28,7 @@ struct structure {
     uint32_t block_count;
     bool is_affine;       /* the whole cell: its Jacobian does not depend on the state */
     bool nonfinite_lasts; /* lasting.h */
+    bool is_bare_linear;  /* affine, and of inputs and states no elementary function: cost.h */
 };
 
 /* Needs the step (next.i) only. Never fails for at most LIMIT_STATES scalar states. */

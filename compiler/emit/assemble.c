@@ -250,6 +250,17 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
     return NULL;
 }
 
+/* A linear recurrence may remember for thousands of steps, and then roundings to float are what is
+ * wrong with its answer. On a CPU it waits for memory whatever the width of its arithmetic. Sums of
+ * many parameters would need more room in cpu_backward.h. */
+static bool is_in_double(const struct counts *n, const struct assemble_options *o,
+                         const struct structure *structure)
+{
+    enum { PARAMS_MOST = 8 };
+    return o->kernel == ASSEMBLE_CPU && o->storage == ASSEMBLE_F32 && o->mode != ASSEMBLE_STRICT &&
+           structure && structure->is_bare_linear && n->params <= PARAMS_MOST;
+}
+
 static void add_file(struct textbuf *out, const char *name)
 {
     for (const struct embedded_text *file = embedded_texts; file->name; file++)
@@ -346,7 +357,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         return wrong;
     const bool is_cpu = o->kernel == ASSEMBLE_CPU;
     const bool is_backward = o->kernel == ASSEMBLE_BACKWARD || is_cpu;
-    const bool is_f64 = o->storage == ASSEMBLE_F64;
+    const bool is_f64 = o->storage == ASSEMBLE_F64 || is_in_double(&n, o, structure);
     const struct layout at = layout_of(&n, o);
 
     struct textbuf half, text;

@@ -83,15 +83,16 @@ START_TEST(reverse_is_the_flipped_input)
 }
 END_TEST
 
-/* The slope of p is the sum of the gradients: 2048 terms near 1, then as many near -1. Any sixteen of
- * them have an exact sum in float, the thousands before they cancel have not. */
+/* The slope of p is the sum of the gradients: 2048 terms near 1, then as many near -1. Any sixteen
+ * of them have an exact sum in float, the thousands before they cancel have not. */
 START_TEST(parameter_gradients_keep_what_is_left_of_terms_that_cancel)
 {
     enum { STEPS = 4096, CHANNELS = 3, ROOM = STEPS * CHANNELS };
     static float x[ROOM], h[ROOM], gh[ROOM];
     float p[CHANNELS] = {0.5f, 1, 2}, dp[CHANNELS];
     double wanted[CHANNELS] = {0};
-    prnn_cell *cell = world_cell(ctx, "cell sum { state h; input x; param p; h' = p*x + 0*h; }\n");
+    prnn_cell *cell =
+        world_cell(ctx, "cell sum { state h; input x; param p; h' = p*x + 0*tanh(h); }\n");
     prnn_problem problem = problem_of(1, STEPS, CHANNELS, PRNN_F32);
     prnn_tensor args[PRNN_MAX_ARGS] = PRNN_ARGS_INIT, grads[PRNN_MAX_ARGS] = PRNN_ARGS_INIT;
     prnn_plan *plan;
@@ -120,6 +121,50 @@ START_TEST(parameter_gradients_keep_what_is_left_of_terms_that_cancel)
 }
 END_TEST
 
+/* In float the roundings of some thousand steps would leave 1e-5 of either answer. */
+START_TEST(a_linear_recurrence_keeps_what_it_remembers)
+{
+    enum { STEPS = 20000 };
+    static float x[STEPS], h[STEPS], gh[STEPS];
+    static double want[STEPS];
+    float p[1] = {0.9998f}, dp[1];
+    double state = 0, lambda = 0, slope = 0, error = 0, size = 0;
+    prnn_cell *cell = world_cell(ctx, "cell slow { state h; input x; param p; h' = p*h + x; }\n");
+    prnn_problem problem = problem_of(1, STEPS, 1, PRNN_F32);
+    prnn_tensor args[PRNN_MAX_ARGS] = PRNN_ARGS_INIT, grads[PRNN_MAX_ARGS] = PRNN_ARGS_INIT;
+    prnn_plan *plan;
+    for (int t = 0; t < STEPS; t++) {
+        x[t] = (float)world_random();
+        gh[t] = (float)world_random();
+        want[t] = state = (double)p[0] * state + (double)x[t];
+    }
+    for (int t = STEPS; t-- > 0;) {
+        lambda = (double)p[0] * lambda + (double)gh[t];
+        slope += t ? lambda * want[t - 1] : 0;
+    }
+    ck_assert_int_eq(prnn_plan_create(&plan, cell, &problem), PRNN_OK);
+    void *workspace;
+    ck_assert_int_eq(prnn_memory_alloc(ctx, &workspace, prnn_plan_workspace_size(plan)), PRNN_OK);
+    prnn_plan_bind(plan, args, "x", x, PRNN_DENSE, PRNN_DENSE);
+    prnn_plan_bind(plan, args, "p", p, 0, 0);
+    prnn_plan_bind(plan, args, "h", h, PRNN_DENSE, PRNN_DENSE);
+    prnn_plan_bind(plan, grads, "h", gh, PRNN_DENSE, PRNN_DENSE);
+    prnn_plan_bind(plan, grads, "p", dp, 0, 0);
+    ck_assert_int_eq(prnn_forward(plan, args, workspace, NULL), PRNN_OK);
+    ck_assert_int_eq(prnn_backward(plan, args, grads, workspace, NULL), PRNN_OK);
+    for (int t = 0; t < STEPS; t++) {
+        error = fmax(error, fabs((double)h[t] - want[t]));
+        size = fmax(size, fabs(want[t]));
+    }
+    ck_assert_msg(error <= 6e-8 * size, "states are off by %g of %g", error, size);
+    ck_assert_msg(fabs((double)dp[0] - slope) <= 1e-6 * fabs(slope), "%.9g, wanted %.9g",
+                  (double)dp[0], slope);
+    prnn_memory_free(ctx, workspace);
+    prnn_plan_free(plan);
+    prnn_cell_free(cell);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api semantics");
@@ -134,6 +179,7 @@ int main(void)
     tcase_add_loop_test(tests, a_reset_at_any_step_starts_again_from_the_initial_state, 0, 96);
     tcase_add_loop_test(tests, packed_sequences_are_sequences_of_their_own, 0, 48);
     tcase_add_loop_test(tests, reverse_is_the_flipped_input, 0, 4 * CELLS);
+    tcase_add_test(tests, a_linear_recurrence_keeps_what_it_remembers);
     tcase_add_test(tests, parameter_gradients_keep_what_is_left_of_terms_that_cancel);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

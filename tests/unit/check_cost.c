@@ -116,6 +116,20 @@ START_TEST(the_backward_pass_calls_no_more_functions_than_the_step)
 }
 END_TEST
 
+static const struct {
+    const char *cell;
+    bool is_bare;
+} bare[] = {{"rotation", true}, {"affine", false}, {"gru", false}, {"triangular", false}};
+
+START_TEST(functions_of_inputs_and_states_are_told_from_those_of_parameters)
+{
+    struct arena *arena = sample_arena();
+    const struct ir *ir = sample_cell(arena, bare[_i].cell);
+    ck_assert_msg(cost_is_bare(ir, arena) == bare[_i].is_bare, "%s", bare[_i].cell);
+    arena_destroy(arena);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("cost");
@@ -125,5 +139,7 @@ int main(void)
     tcase_add_test(tcase, operations_are_counted_by_class);
     tcase_add_loop_test(tcase, evaluations_are_the_runs_of_a_tile, 0, sizeof runs / sizeof runs[0]);
     tcase_add_loop_test(tcase, the_backward_pass_calls_no_more_functions_than_the_step, 0, 5);
+    tcase_add_loop_test(tcase, functions_of_inputs_and_states_are_told_from_those_of_parameters, 0,
+                        sizeof bare / sizeof bare[0]);
     return sample_run("cost", tcase);
 }
