@@ -76,7 +76,7 @@ struct prnn_counts {
  * that the caller may spread them over threads. Entries never allocate. */
 struct prnn_cpu_entries {
     prnn_u32 abi_version;
-    prnn_u32 given_bytes, element_bytes; /* of parameters; of sequence tensors */
+    prnn_u32 real_bytes, element_bytes;
     struct prnn_counts counts;
     void (*forward)(const struct prnn_launch_head *head, prnn_i64 b0, prnn_i64 b1, prnn_i64 c0,
                     prnn_i64 c1);

@@ -20,14 +20,25 @@
 #define CPU_PAIR 16 /* distance of the two: as near as the widest vector allows */
 #define PRNN_CPU_PAIRS (PRNN_STATES + PRNN_INPUTS + PRNN_PARAMS <= 16)
 
+/* Parameters, and states and gradients at one time, as the caller has them: reals may be wider. */
+#if PRNN_STORAGE == 64
+typedef double prnn_given;
+#else
+typedef float prnn_given;
+#endif
+
 /* The initial states of a group, as reals. */
 PRNN_FN void cpu_initial(const struct prnn_launch *launch, const struct place *at, prnn_i64 c0,
                          int width, prnn_real (*s_h)[PRNN_CPU_GROUP])
 {
     CPU_UNROLL
-    for (int i = 0; i < PRNN_STATES; i++)
+    for (int i = 0; i < PRNN_STATES; i++) {
+        const struct prnn_arg *arg = &launch->arg[PRNN_ARG_H0 + i];
+        const prnn_given *given =
+            arg->base ? (const prnn_given *)arg->base + at->sequence * arg->stride_b + c0 : 0;
         for (int c = 0; c < width; c++)
-            s_h[i][c] = place_initial(launch, at, i, c0 + c);
+            s_h[i][c] = given ? given[c] : cell_initial(i);
+    }
 }
 
 /* Where the parameters of a group begin. */

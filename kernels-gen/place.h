@@ -14,7 +14,7 @@ typedef double prnn_elem;
 #elif PRNN_STORAGE == 32
 typedef float prnn_elem;
 #define PRNN_TO_REAL(v) (v)
-#define PRNN_TO_ELEM(v) (prnn_elem)(v)
+#define PRNN_TO_ELEM(v) (v)
 #elif PRNN_STORAGE == 16
 typedef unsigned short prnn_elem;
 #define PRNN_TO_REAL(v) prnn_bf16_to_f32(v)
@@ -23,13 +23,6 @@ typedef unsigned short prnn_elem;
 typedef unsigned short prnn_elem;
 #define PRNN_TO_REAL(v) prnn_f16_to_f32(v)
 #define PRNN_TO_ELEM(v) prnn_f32_to_f16(v)
-#endif
-
-/* Parameters, and states and gradients at one time, in the caller's memory. On a CPU prnn_real may be wider. */
-#if PRNN_STORAGE == 64
-typedef double prnn_given;
-#else
-typedef float prnn_given;
 #endif
 
 /* A sequence and the first channel of a thread block or thread. Step t of the recurrence stands at
@@ -99,13 +92,13 @@ PRNN_FN prnn_real place_initial(const struct prnn_launch *launch, const struct p
     const struct prnn_arg *arg = &launch->arg[PRNN_ARG_H0 + i];
     if (!arg->base)
         return cell_initial(i);
-    return (prnn_real)PRNN_GLD((const prnn_given *)arg->base + at->sequence * arg->stride_b + channel);
+    return PRNN_GLD((const prnn_real *)arg->base + at->sequence * arg->stride_b + channel);
 }
 
 PRNN_FN prnn_real place_param(const struct prnn_launch *launch, int k, prnn_i64 channel)
 {
-    const prnn_given *base = (const prnn_given *)launch->arg[PRNN_ARG_P + k].base;
-    return (prnn_real)PRNN_GLD(base + (cell_param_is_shared(k) ? 0 : channel));
+    const prnn_real *base = (const prnn_real *)launch->arg[PRNN_ARG_P + k].base;
+    return PRNN_GLD(base + (cell_param_is_shared(k) ? 0 : channel));
 }
 
 PRNN_FN prnn_real place_load(const struct prnn_launch *launch, int a, const struct place *at,

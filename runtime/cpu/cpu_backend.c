@@ -105,7 +105,7 @@ static bool lay_out(struct cpu_plan *plan)
 static bool entries_fit(const struct prnn_cpu_entries *entries, const struct backend_shape *shape)
 {
     return entries && entries->abi_version == PRNN_ABI_VERSION &&
-           entries->given_bytes == real_bytes(shape->storage) &&
+           entries->real_bytes == real_bytes(shape->storage) &&
            entries->element_bytes == storage_bytes(shape->storage) &&
            !memcmp(&entries->counts, &shape->counts, sizeof shape->counts);
 }
