@@ -211,8 +211,8 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
     if (strategy->stages == 0)
-        return strategy->lanes * strategy->tile_chunks <= 512 && strategy->tile_chunks <= 32 &&
-               strategy->cluster <= 4 &&
+        return strategy->lanes * strategy->tile_chunks <= 512 && strategy->tile_chunks >= 8 &&
+               strategy->tile_chunks <= 32 && strategy->cluster <= 4 &&
                strategy->lanes * strategy->vc * assemble_element_bytes(problem->options.storage) >=
                    32;
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||

@@ -328,36 +328,33 @@ START_TEST(without_a_ring_a_cell_that_forgets_needs_no_correction)
         "cell timed { state h; input u; input dt : shared; param a;\n"
         "h' = 0.7*sigmoid(dt)*tanh(a*h + u); output y = h'*u; }"};
     const enum assemble_storage storage = _i / 4 ? ASSEMBLE_BF16 : ASSEMBLE_F32;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        for (int vc = 1; vc <= 2; vc++) {
-            struct kernel_shape shape = shapes[i];
-            struct assemble_options options = options_of(6, storage, ASSEMBLE_ACCURATE, false);
-            struct kernel_plan plan;
-            struct kernel_data data;
-            uint64_t sum = 0;
-            options.strategy = (struct strategy){.lanes = 8,
-                                                 .vc = (uint32_t)vc,
-                                                 .tile_chunks = 4,
-                                                 .chunk = 64,
-                                                 .cluster = vc == 1 ? 1 : 2};
-            options.has_resets = shape.has_resets;
-            options.is_packed = shape.is_packed;
-            shape.steps = 2 * 4 * 64 * (int64_t)options.strategy.cluster + 45;
-            shape.tolerance = storage == ASSEMBLE_F32 ? 1e-6 : 0x1p-11;
-            shape.gain = 0.5;
-            shape.seed = 3 + i;
-            kernel_plan_load(&plan, forget[_i % 4], &options, NULL);
-            kernel_data_create(&data, &plan, &shape);
-            kernel_data_run(&data, SHIM_FORWARD);
-            kernel_data_check(&data);
-            for (int b = 0; b < data.grid; b++)
-                sum += data.report[b].sum_corrections;
-            const bool is_read_ahead = !shape.is_far && (vc == 1 || shape.is_aligned);
-            ck_assert_msg(is_read_ahead == (sum == 0), "cell %d, shape %d, vc %d: %llu corrections",
-                          _i % 4, (int)i, vc, (unsigned long long)sum);
-            kernel_data_free(&data);
-            kernel_plan_free(&plan);
-        }
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct kernel_shape shape = shapes[i];
+        struct assemble_options options = options_of(6, storage, ASSEMBLE_ACCURATE, false);
+        struct kernel_plan plan;
+        struct kernel_data data;
+        uint64_t sum = 0;
+        const uint32_t vc = 1 + (uint32_t)(_i + (int)i) % 2;
+        options.strategy = (struct strategy){
+            .lanes = 8, .vc = vc, .tile_chunks = 4, .chunk = 64, .cluster = vc == 1 ? 1 : 2};
+        options.has_resets = shape.has_resets;
+        options.is_packed = shape.is_packed;
+        shape.steps = 2 * 4 * 64 * (int64_t)options.strategy.cluster + 45;
+        shape.tolerance = storage == ASSEMBLE_F32 ? 1e-6 : 0x1p-11;
+        shape.gain = 0.5;
+        shape.seed = 3 + i;
+        kernel_plan_load(&plan, forget[_i % 4], &options, NULL);
+        kernel_data_create(&data, &plan, &shape);
+        kernel_data_run(&data, SHIM_FORWARD);
+        kernel_data_check(&data);
+        for (int b = 0; b < data.grid; b++)
+            sum += data.report[b].sum_corrections;
+        const bool is_read_ahead = !shape.is_far && (vc == 1 || shape.is_aligned);
+        ck_assert_msg(is_read_ahead == (sum == 0), "cell %d, shape %d, vc %u: %llu corrections",
+                      _i % 4, (int)i, (unsigned)vc, (unsigned long long)sum);
+        kernel_data_free(&data);
+        kernel_plan_free(&plan);
+    }
 }
 END_TEST
 
@@ -479,7 +476,7 @@ int main(void)
     tcase_add_loop_test(tcase, infinite_states_are_reported_wherever_they_are, 0,
                         2 * KERNEL_STRATEGIES);
     tcase_add_loop_test(tcase, entries_guessed_ahead_are_those_guessed_in_time, 0, 6);
-    tcase_add_loop_test(tcase, without_a_ring_a_cell_that_forgets_needs_no_correction, 0, 8);
+    tcase_add_loop_test(tcase, without_a_ring_a_cell_that_forgets_needs_no_correction, 0, 6);
     tcase_add_loop_test(tcase, without_a_ring_a_cell_that_remembers_is_corrected, 0, 3);
     tcase_add_loop_test(tcase, certificate_and_corrections_are_those_of_what_is_there, 0, 2);
     tcase_add_loop_test(tcase, flat_cell_is_not_taken_for_a_solved_one, 0, 4);
