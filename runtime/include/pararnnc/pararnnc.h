@@ -372,7 +372,7 @@ typedef struct prnn_certificate {
                          (docs/method.md); 0: exact */
     double tolerance; /* that the plan keeps it below */
     int64_t batch, step, channel; /* where the largest is; -1: nowhere */
-    uint32_t max_corrections;     /* of one tile; 0: solved in order */
+    uint32_t max_corrections;     /* of one tile; 0: solved in order, or the first guess was it */
     double mean_corrections;      /* per tile */
     uint64_t tiles;
     bool nonfinite; /* inf or NaN among the states */
