@@ -278,7 +278,8 @@ START_TEST(entries_guessed_ahead_are_those_guessed_in_time)
     options.strategy.chunk = _i < 3 ? 8 : 26; /* as long as the guess, and longer */
     const int64_t tile =
         (int64_t)options.strategy.tile_chunks * options.strategy.chunk * options.strategy.cluster;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    /* One shape will do for the longer one. */
+    for (size_t i = 0; i < (_i < 3 ? sizeof shapes / sizeof *shapes : 1); i++) {
         struct kernel_shape shape = shapes[i];
         struct kernel_plan plan[2];
         struct kernel_data data[2];
@@ -328,7 +329,7 @@ START_TEST(without_a_ring_a_cell_that_forgets_needs_no_correction)
         "cell timed { state h; input u; input dt : shared; param a;\n"
         "h' = 0.7*sigmoid(dt)*tanh(a*h + u); output y = h'*u; }"};
     const enum assemble_storage storage = _i / 4 ? ASSEMBLE_BF16 : ASSEMBLE_F32;
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    for (size_t i = 0; i < (_i < 4 ? sizeof shapes / sizeof *shapes : 2); i++) {
         struct kernel_shape shape = shapes[i];
         struct assemble_options options = options_of(6, storage, ASSEMBLE_ACCURATE, false);
         struct kernel_plan plan;

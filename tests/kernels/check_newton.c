@@ -354,6 +354,9 @@ START_TEST(the_number_of_corrections_is_the_recorded_one)
     struct kernel_plan plan;
     struct kernel_data data;
     uint64_t sum = 0;
+    /* Without a ring two cells will do. */
+    if (!options.strategy.stages && cell % 2)
+        return;
     kernel_plan_load(&plan, counts[cell].cell, &options, NULL);
     kernel_data_create(&data, &plan, &shape);
     kernel_data_run(&data, SHIM_FORWARD);
