@@ -11,10 +11,9 @@ enum certain {
 
 struct lasting {
     const struct ir *ir;
-    uint8_t *value; /* enum certain, per instruction */
-    double
-        *largest;   /* magnitude of an instruction's result where that is a number; INFINITY: any */
-    uint32_t state; /* that is not finite */
+    uint8_t *value;  /* enum certain, per instruction */
+    double *largest; /* bound_of() each instruction */
+    uint32_t state;  /* that is not finite */
     enum certain how;
 };
 
@@ -66,8 +65,7 @@ static enum certain result_of(const struct lasting *l, const struct ir_insn *ins
     case IR_OR:
     case IR_NOT:
         return NOTHING;
-    default: /* other functions of one or two operands: what they make of infinity is not looked at
-              */
+    default: /* other functions: what they make of infinity is not looked at */
         return surer(only_nan(a), only_nan(b));
     }
 }
@@ -84,7 +82,8 @@ static double largest_of(const struct lasting *l, ir_ref ref)
     }
 }
 
-/* Whatever the leaves are. Far below what overflows, so that roundings do not matter. */
+/* The magnitude of a result, whatever the leaves are; INFINITY: any. Far below what overflows, so
+ * that roundings do not matter. Of a result that is no number it says nothing. */
 static double bound_of(const struct lasting *l, const struct ir_insn *insn)
 {
     const double a = largest_of(l, insn->a), b = largest_of(l, insn->b);

@@ -21,8 +21,8 @@ struct settle_count {
 
 /* For chunks of 4, 8, 16, 32, 64 steps (rows) and 4, 16, 64, 256 of them (columns). */
 struct settle {
-    /* Whether the steps before an entry say all of it, so that a kernel without a ring needs no
-     * correction: the first settle_trusted_steps() of them. */
+    /* Whether the settle_trusted_steps() before an entry say all of it, so that a kernel without a
+     * ring needs no correction. */
     bool is_trusted[SETTLE_ROUNDINGS];
     struct settle_count of[SETTLE_ROUNDINGS][SETTLE_CHUNKS][SETTLE_TILES];
 };

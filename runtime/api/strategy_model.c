@@ -3,7 +3,8 @@
 #include <math.h>
 
 /* What no manual says, fitted to 143 measurements of one GPU (bench/README.md), 17 % rms; 'adjoint'
- * to later ones of running in order. Clocks unless said. */
+ * to later ones of running in order; those of kernels without a ring, and of cluster_barrier,
+ * adjusted by hand to some 400 of an H200. Clocks unless said. */
 struct constants {
     double clock_share;     /* of the highest clock that is kept under load */
     double bandwidth_share; /* of bus width times clock that a copy reaches */

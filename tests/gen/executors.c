@@ -33,12 +33,7 @@ struct assemble_options executor_options(enum assemble_kernel kernel, enum assem
                                        .has_resets = shape->has_resets,
                                        /* A text for packed sequences takes others, too. */
                                        .is_packed = shape->is_packed || shape->seed % 4 == 0};
-    const uint32_t element = storage == ASSEMBLE_F64 ? 8 : storage == ASSEMBLE_F32 ? 4 : 2;
-    while (options.strategy.lanes * options.strategy.vc * element % 16)
-        options.strategy.lanes *= 2;
-    /* Only the forward solve does without a ring. */
-    if (kernel == ASSEMBLE_BACKWARD && !options.strategy.stages)
-        options.strategy.stages = 2;
+    kernel_strategy_fit(&options);
     return options;
 }
 

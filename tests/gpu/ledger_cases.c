@@ -33,11 +33,10 @@ static const char *const storage_words[] = {"f32", "f64", "bf16", "f16"};
 
 struct strategy ledger_strategy(int index, enum assemble_storage storage)
 {
-    struct strategy s = ledger_strategies[index].strategy;
-    const uint32_t bytes = storage == ASSEMBLE_F64 ? 8 : storage == ASSEMBLE_F32 ? 4 : 2;
-    while (s.lanes * s.vc * bytes % 16)
-        s.lanes *= 2;
-    return s;
+    struct assemble_options options = {.storage = storage,
+                                       .strategy = ledger_strategies[index].strategy};
+    kernel_strategy_fit(&options);
+    return options.strategy;
 }
 
 /* Lists are made outside of any test. */
@@ -59,9 +58,8 @@ int ledger_strategy_fit(struct assemble_options *options, const char *cell, int 
     for (int tries = 0; tries < LEDGER_STRATEGIES;
          tries++, index = (index + 1) % LEDGER_STRATEGIES) {
         struct pipeline_text text = {0};
-        options->strategy = ledger_strategy(index, options->storage);
-        if (options->kernel == ASSEMBLE_BACKWARD && !options->strategy.stages)
-            options->strategy.stages = 2;
+        options->strategy = ledger_strategies[index].strategy;
+        kernel_strategy_fit(options);
         demand(pipeline_assemble(&text, unit, options) == PIPELINE_OK, "no memory");
         const bool fits = !text.refusal;
         pipeline_text_free(&text);

@@ -23,12 +23,7 @@ static struct assemble_options options_of(int strategy, enum assemble_storage st
                                        .mode = mode,
                                        .strategy = kernel_strategies[strategy].strategy,
                                        .has_resets = has_resets};
-    while (options.strategy.lanes * options.strategy.vc *
-           (storage == ASSEMBLE_F64   ? 8
-            : storage == ASSEMBLE_F32 ? 4
-                                      : 2) %
-           16)
-        options.strategy.lanes *= 2;
+    kernel_strategy_fit(&options);
     return options;
 }
 

@@ -38,8 +38,7 @@ static struct assemble_options options_of(int strategy, enum assemble_storage st
                                        .storage = storage,
                                        .mode = ASSEMBLE_STRICT,
                                        .strategy = kernel_strategies[strategy].strategy};
-    while (storage == ASSEMBLE_F32 && options.strategy.lanes * options.strategy.vc * 4 % 16)
-        options.strategy.lanes *= 2;
+    kernel_strategy_fit(&options);
     return options;
 }
 

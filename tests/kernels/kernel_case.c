@@ -53,6 +53,15 @@ const struct kernel_strategy kernel_strategies[KERNEL_STRATEGIES] = {
 };
 #undef STRATEGY
 
+void kernel_strategy_fit(struct assemble_options *options)
+{
+    struct strategy *s = &options->strategy;
+    while (s->lanes * s->vc * assemble_element_bytes(options->storage) % 16)
+        s->lanes *= 2;
+    if (options->kernel == ASSEMBLE_BACKWARD && !s->stages)
+        s->stages = 2;
+}
+
 /* -- numbers ----------------------------------------------------------------------------------- */
 
 static size_t format_bytes(enum assemble_storage format)
@@ -188,9 +197,7 @@ void kernel_plan_assemble(struct kernel_plan *plan, const char *cell,
 {
     memset(plan, 0, sizeof *plan);
     plan->options = *options;
-    /* Only the forward solve does without a ring. */
-    if (options->kernel == ASSEMBLE_BACKWARD && !options->strategy.stages)
-        plan->options.strategy.stages = 2;
+    kernel_strategy_fit(&plan->options);
     if (cell) {
         const enum pipeline_class result =
             pipeline_load_text(&plan->unit, "test.cell", cell, strlen(cell), NULL);

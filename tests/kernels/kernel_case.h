@@ -123,12 +123,15 @@ extern const char kernel_cell_gru[], kernel_cell_lstm[], kernel_cell_affine[], k
     kernel_cell_shared[], kernel_cell_detach[], kernel_cell_chaotic[], kernel_cell_dense[],
     kernel_cell_chain[], kernel_cell_affine_chain[];
 
-/* Name, W, S, lanes, vc, cluster. */
 struct kernel_strategy {
     const char *name;
     struct strategy strategy;
 };
 enum { KERNEL_STRATEGIES = 8 };
 extern const struct kernel_strategy kernel_strategies[KERNEL_STRATEGIES];
+
+/* Make the strategy of the options one that its kernel and storage can have: as many lanes as fill
+ * 16 bytes, and of the backward pass, which does not do without, a ring. */
+void kernel_strategy_fit(struct assemble_options *options);
 
 #endif
