@@ -9,18 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What tcc is told, where it is the compiler of shim texts (see random_cells.c). */
-static const char *const tcc_flags[] = {"-include", PRNN_SOURCE_DIR "/tests/gen/tcc_builtins.h",
-                                        NULL};
-static const char *const plain_flags[] = {"-O0", NULL};
 /* Whatever a kernel reads without having written it is a large number then. */
-static const char *const poison_flags[] = {"-O1", "-ftrivial-auto-var-init=pattern", NULL};
-
-static const char *const *fast_flags(void)
-{
-    const char *compiler = getenv("CC");
-    return compiler && strstr(compiler, "tcc") ? tcc_flags : plain_flags;
-}
+static const char *const poisoning[] = {"gcc", "-O0", "-ftrivial-auto-var-init=pattern", NULL};
 
 struct assemble_options executor_options(enum assemble_kernel kernel, enum assemble_mode mode,
                                          enum assemble_storage storage, int strategy,
@@ -55,15 +45,7 @@ bool executor_load(const struct trial *trial, struct kernel_plan *plan,
         trial->report->refused++;
         return false;
     }
-    if (trial->with_poison) {
-        char *const before = getenv("CC") ? strdup(getenv("CC")) : NULL;
-        setenv("CC", "gcc", 1);
-        kernel_plan_load(plan, trial->text, options, poison_flags);
-        setenv("CC", before ? before : "cc", 1);
-        free(before);
-    } else {
-        kernel_plan_load(plan, trial->text, options, fast_flags());
-    }
+    kernel_plan_load(plan, trial->text, options, trial->with_poison ? poisoning : NULL);
     trial->report->kernels++;
     return true;
 }
@@ -241,11 +223,11 @@ void executor_cpu_text(const struct kernel_plan *like, struct pipeline_text *tex
 }
 
 void executor_plain(struct kernel_data *data, const struct pipeline_text *text,
-                    const char *const *flags)
+                    const char *const *compiler)
 {
     static struct cpu_launch cpu;
-    struct text_library *library = text_library_load(text->assembled.text, text->assembled.length,
-                                                     "cpu", flags ? flags : fast_flags());
+    struct text_library *library =
+        text_library_load(text->assembled.text, text->assembled.length, "cpu", compiler);
     ck_assert_ptr_nonnull(library);
     shim_kernel *symbol = text_library_kernel(library, "prnn_cpu_entries");
     const struct prnn_cpu_entries *entries;

@@ -25,9 +25,9 @@ bool executor_has_nonfinite(struct kernel_data *data);
 
 /* The CPU text of the same storage and mode as a plan's. */
 void executor_cpu_text(const struct kernel_plan *like, struct pipeline_text *text);
-/* Its forward entry, compiled with 'flags'; NULL: as the shim's texts. */
+/* Its forward entry, compiled as text_library_load() does it. */
 void executor_plain(struct kernel_data *data, const struct pipeline_text *text,
-                    const char *const *flags);
+                    const char *const *compiler);
 /* The CPU backend, forward or backward as the plan of 'data' is: with 'text' compiled as the
  * product compiles it; NULL: interpreted. */
 void executor_backend(struct kernel_data *data, const struct pipeline_text *text);

@@ -174,20 +174,6 @@ static void report_failure(struct work *work, const struct command *command, int
     work->report = report;
 }
 
-/* The shim's texts are compiled by tcc where it is there: a kernel takes 10 ms, not 100. */
-static void compiler_choose(void)
-{
-    const char *path = getenv("PATH");
-    char *folders = strdup(path ? path : ""), *rest = folders, *folder;
-    while (!getenv("CC") && (folder = strsep(&rest, ":")) != NULL) {
-        char program[4096];
-        snprintf(program, sizeof program, "%s/tcc", folder);
-        if (access(program, X_OK) == 0)
-            setenv("CC", program, 1);
-    }
-    free(folders);
-}
-
 static void usage(void)
 {
     fputs("usage: random_cells --path PATH --seed S --cells N [--first K] [--only K] [--goal N] "
@@ -358,7 +344,6 @@ int main(int argc, char **argv)
     if (!tree || !mkdtemp(folder))
         abort();
     setenv("TMPDIR", folder, 1);
-    compiler_choose();
     command.can_poison = !system("gcc -ftrivial-auto-var-init=pattern -x c -fsyntax-only /dev/null "
                                  ">/dev/null 2>&1");
     /* Looked for once, and inherited by the processes of the cells. */

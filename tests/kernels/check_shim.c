@@ -367,7 +367,7 @@ START_TEST(text_is_compiled_loaded_and_blamed_by_its_line)
                                "    PRNN_GST(PRNN_LAUNCH->out + PRNN_TID,\n"
                                "             PRNN_SLD(s_a, 31 - PRNN_TID));\n"
                                "}\n";
-    static const char *const flags[] = {"-I" PRNN_SOURCE_DIR "/kernels-gen", NULL};
+    static const char *const compiler[] = {"cc", "-I" PRNN_SOURCE_DIR "/kernels-gen", NULL};
     float out[32];
     struct {
         float *out;
@@ -375,7 +375,7 @@ START_TEST(text_is_compiled_loaded_and_blamed_by_its_line)
     struct shim_report report;
     const struct shim_config config = {
         .grid = 1, .threads = 32, .shared_bytes = 128, .check = true};
-    struct text_library *library = text_library_load(text, sizeof text - 1, "late", flags);
+    struct text_library *library = text_library_load(text, sizeof text - 1, "late", compiler);
     ck_assert_ptr_nonnull(library);
     ck_assert_ptr_null((void *)(uintptr_t)text_library_kernel(library, "early"));
     shim_clear_globals();

@@ -212,7 +212,7 @@ void kernel_plan_assemble(struct kernel_plan *plan, const char *cell,
 }
 
 static void plan_load(struct kernel_plan *plan, const char *cell,
-                      const struct assemble_options *options, const char *const *flags,
+                      const struct assemble_options *options, const char *const *compiler,
                       const struct kernel_edit *edits)
 {
     struct assemble_options of_shim = *options;
@@ -225,7 +225,7 @@ static void plan_load(struct kernel_plan *plan, const char *cell,
         free(text);
         text = edited;
     }
-    plan->library = text_library_load(text, strlen(text), "text", flags);
+    plan->library = text_library_load(text, strlen(text), "text", compiler);
     free(text);
     ck_assert_ptr_nonnull(plan->library);
     plan->kernel = text_library_kernel(plan->library, made->entry);
@@ -237,9 +237,9 @@ static void plan_load(struct kernel_plan *plan, const char *cell,
 }
 
 void kernel_plan_load(struct kernel_plan *plan, const char *cell,
-                      const struct assemble_options *options, const char *const *flags)
+                      const struct assemble_options *options, const char *const *compiler)
 {
-    plan_load(plan, cell, options, flags, NULL);
+    plan_load(plan, cell, options, compiler, NULL);
 }
 
 void kernel_plan_load_edited(struct kernel_plan *plan, const char *cell,

@@ -79,9 +79,9 @@ struct kernel_data {
 /* The text alone, for the target that the options name. */
 void kernel_plan_assemble(struct kernel_plan *plan, const char *cell,
                           const struct assemble_options *options);
-/* ... for the shim, compiled and loaded. */
+/* ... for the shim, compiled as text_library_load() does it, and loaded. */
 void kernel_plan_load(struct kernel_plan *plan, const char *cell,
-                      const struct assemble_options *options, const char *const *flags);
+                      const struct assemble_options *options, const char *const *compiler);
 /* With changes of the text: 'from' must stand in it, at every place where it stands 'to' is put.
  * The list ends with NULL. */
 struct kernel_edit {

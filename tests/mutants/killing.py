@@ -36,7 +36,10 @@ def fitted(text, size):
 
 
 def run_until_failure(program, folder, seconds, root):
-    """(verdict, detail): stops at the first failing test of a Check program."""
+    """(verdict, detail, longest silence): stops at the first failing test of a Check program.
+
+    A line is said behind each test; after 'seconds' without one the program counts as never ending.
+    """
     environment = dict(os.environ, CK_FORK="no", CK_TAP_LOG_FILE_NAME="-", CK_VERBOSITY="silent",
                        TMPDIR=str(folder), PARARNNC_CACHE_DIR="none", LC_ALL="C")
     process = subprocess.Popen(["stdbuf", "-oL", str(program)], cwd=root, env=environment,
@@ -44,25 +47,26 @@ def run_until_failure(program, folder, seconds, root):
                                stderr=subprocess.STDOUT, start_new_session=True)
     selector = selectors.DefaultSelector()
     selector.register(process.stdout, selectors.EVENT_READ)
-    deadline, output = time.monotonic() + seconds, ""
+    output, silence, spoken = "", 0, time.monotonic()
     try:
         while True:
-            if not selector.select(max(0, deadline - time.monotonic())):
-                return KILLED, "took too long"
+            if not selector.select(seconds):
+                return KILLED, "took too long", seconds
+            silence, spoken = max(silence, time.monotonic() - spoken), time.monotonic()
             chunk = os.read(process.stdout.fileno(), 65536).decode(errors="replace")
             output += chunk
             failure = re.search(r"^not ok.*?(\w+): ", output, re.MULTILINE)
             if failure or not chunk:
                 break
-        if re.search(r"\.c:\d+:\d+: (fatal )?error:", output):
-            return STILLBORN, ""
+        if re.search(r"\.c:\d+(:\d+)?: (fatal )?error:", output):
+            return STILLBORN, "", silence
         if failure:
             parts = failure.string[failure.start():].split("\n")[0].split(":")
-            return KILLED, parts[3].strip() if len(parts) > 3 else failure.group(0)
+            return KILLED, parts[3].strip() if len(parts) > 3 else failure.group(0), silence
         code = process.wait(timeout=10)
         if code:
-            return KILLED, f"ended with {code}"
-        return SURVIVED, ""
+            return KILLED, f"ended with {code}", silence
+        return SURVIVED, "", silence
     finally:
         try:
             os.killpg(process.pid, signal.SIGKILL)
@@ -197,7 +201,7 @@ def linked_program(shop, test, objects, folder):
 
 
 def judge(shop, mutant, tests, seconds, folder):
-    """(verdict, detail) of a mutant under these tests; 'seconds': how long each may run."""
+    """(verdict, detail) of a mutant under these tests; 'seconds': how long each may be silent."""
     text = (shop.root / mutant.path).read_text()
     mutated = mutant.apply(text)
     is_text = mutant.path.startswith("kernels-gen/")
@@ -215,7 +219,7 @@ def judge(shop, mutant, tests, seconds, folder):
             program = text_program(shop, test, mutant.path, mutated, folder)
         else:
             program = linked_program(shop, test, objects, folder)
-        verdict, detail = run_until_failure(program, folder, seconds[test], shop.root)
+        verdict, detail, _ = run_until_failure(program, folder, seconds[test], shop.root)
         program.unlink()
         if verdict != SURVIVED:
             return verdict, f"{test}: {detail}" if detail else test

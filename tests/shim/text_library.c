@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-enum { MAX_FLAGS = 32, PATH_BYTES = 256 };
+enum { MAX_ARGUMENTS = 32, PATH_BYTES = 256 };
 
 struct text_library {
     void *handle;
@@ -31,17 +31,9 @@ static bool text_write(const char *path, const char *text, size_t bytes)
     return fclose(file) == 0 && is_whole;
 }
 
-static bool text_compile(const struct text_library *library, const char *const *flags)
+/* The exit status of the compiler, or -1 where there is none of this name. */
+static int text_compile(const struct text_library *library, const char *const *compiler)
 {
-    const char *compiler = getenv("CC");
-    const char *argument[MAX_FLAGS + 16];
-    /* A program that was carried to another machine is told where its sources are there. */
-    const char *sources = getenv("PRNN_SOURCE_DIR");
-    char include[4200];
-    size_t n = 0;
-    snprintf(include, sizeof include, "-I%.4000s/tests/shim",
-             sources && *sources ? sources : PRNN_SOURCE_DIR);
-    argument[n++] = compiler && *compiler ? compiler : "cc";
     /* -O1: half the time of -O2, and the runs are short. No aliasing by type: views of several
      * types lie over one pool. */
     static const char *const fixed[] = {"-std=gnu11",
@@ -52,11 +44,27 @@ static bool text_compile(const struct text_library *library, const char *const *
                                         "-ffp-contract=off",
                                         "-fno-strict-aliasing",
                                         "-fno-math-errno"};
+    /* A program that was carried to another machine is told where its sources are there. */
+    const char *sources = getenv("PRNN_SOURCE_DIR");
+    const char *argument[MAX_ARGUMENTS + 16];
+    char shim[4100], include[4200], builtins[4200];
+    const char *const base =
+        strrchr(compiler[0], '/') ? strrchr(compiler[0], '/') + 1 : compiler[0];
+    size_t n = 0;
+    snprintf(shim, sizeof shim, "%.4000s/tests/shim",
+             sources && *sources ? sources : PRNN_SOURCE_DIR);
+    snprintf(include, sizeof include, "-I%s", shim);
+    snprintf(builtins, sizeof builtins, "%s/tcc_builtins.h", shim);
+    argument[n++] = compiler[0];
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         argument[n++] = fixed[i];
     argument[n++] = include;
-    for (size_t i = 0; flags && flags[i] && i < MAX_FLAGS; i++)
-        argument[n++] = flags[i];
+    if (strstr(base, "tcc")) {
+        argument[n++] = "-include";
+        argument[n++] = builtins;
+    }
+    for (size_t i = 1; compiler[i] && i < MAX_ARGUMENTS; i++)
+        argument[n++] = compiler[i];
     argument[n++] = library->source;
     argument[n++] = "-o";
     argument[n++] = library->object;
@@ -65,14 +73,25 @@ static bool text_compile(const struct text_library *library, const char *const *
 
     pid_t child;
     int status;
-    char *argv[MAX_FLAGS + 16];
+    char *argv[MAX_ARGUMENTS + 16];
     memcpy(argv, argument, sizeof argv);
-    return posix_spawnp(&child, argv[0], NULL, NULL, argv, environ) == 0 &&
-           waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (posix_spawnp(&child, argv[0], NULL, NULL, argv, environ) != 0)
+        return -1;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+static bool text_compile_quickly(const struct text_library *library)
+{
+    const char *const wished = getenv("CC");
+    const char *const programs[] = {wished && *wished ? wished : "tcc", "cc"};
+    int status = text_compile(library, (const char *const[]){programs[0], NULL});
+    if (status < 0)
+        status = text_compile(library, (const char *const[]){programs[1], NULL});
+    return status == 0;
 }
 
 struct text_library *text_library_load(const char *text, size_t bytes, const char *name,
-                                       const char *const *flags)
+                                       const char *const *compiler)
 {
     const char *temporary = getenv("TMPDIR");
     struct text_library *library = calloc(1, sizeof *library);
@@ -87,7 +106,8 @@ struct text_library *text_library_load(const char *text, size_t bytes, const cha
     }
     snprintf(library->source, sizeof library->source, "%.150s/%.64s.c", library->folder, name);
     snprintf(library->object, sizeof library->object, "%.150s/%.64s.so", library->folder, name);
-    if (!text_write(library->source, text, bytes) || !text_compile(library, flags))
+    if (!text_write(library->source, text, bytes) ||
+        !(compiler ? text_compile(library, compiler) == 0 : text_compile_quickly(library)))
         goto fail;
     library->handle = dlopen(library->object, RTLD_NOW | RTLD_LOCAL);
     if (!library->handle) {

@@ -28,9 +28,8 @@ export LSAN_OPTIONS="suppressions=$here/leaks.supp:print_suppressions=0"
 # each test. Some need processes of their own, because they crash, change the environment for good or
 # hold a library open; there LeakSanitizer would stop every one, and is off.
 apart='^check_(cpu_parallel|hostcc|nvrtc|cuda_backend|shim|texts)$'
-# These judge what is built for users, have no part of the library in them, or spend half a minute in gcc on
-# texts that check_forward has too.
-without='^(install|golden_abi|header_|check_newton$)'
+# These judge what is built for users or have no part of the library in them.
+without='^(install|golden_abi|header_)'
 # Of the trust programme, what takes no time; the other tests of faults start thousands of processes.
 quick='^check_misuse$'
 status=0

@@ -169,6 +169,30 @@ START_TEST(a_state_read_through_a_condition_is_solved_first)
 }
 END_TEST
 
+START_TEST(a_linear_recurrence_is_bare_unless_inputs_go_through_functions)
+{
+    static const struct {
+        const char *next;
+        bool is_affine, is_bare_linear;
+    } steps[] = {
+        {"%0 = tanh p0\n%1 = fma %0, h0, x0\n", true, true},
+        {"%0 = tanh x0\n%1 = fma %0, h0, x0\n", true, false},
+        {"%0 = fma p0, h0, x0\n%1 = mul %0, h0\n", false, false},
+    };
+    struct arena *arena = sample_arena();
+    for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
+        struct structure structure;
+        const char *text = arena_printf(
+            arena, "ir 1 cell \"linear\"\nstate h\ninput u\nparam p\n%sout next.0 = %%1\n",
+            steps[k].next);
+        structure_find(&structure, sample_read(arena, text), arena);
+        ck_assert_msg(structure.is_affine == steps[k].is_affine, "%s", steps[k].next);
+        ck_assert_msg(structure.is_bare_linear == steps[k].is_bare_linear, "%s", steps[k].next);
+    }
+    arena_destroy(arena);
+}
+END_TEST
+
 /* A ring of many states, each also reading itself. */
 static const struct ir *wide_ring(struct arena *arena, uint32_t n)
 {
@@ -229,6 +253,7 @@ int main(void)
     tcase_add_test(tcase, a_record_is_counted_in_words_and_bounded);
     tcase_add_test(tcase, a_state_read_by_an_output_is_no_readout);
     tcase_add_test(tcase, a_state_read_through_a_condition_is_solved_first);
+    tcase_add_test(tcase, a_linear_recurrence_is_bare_unless_inputs_go_through_functions);
     tcase_add_test(tcase, refusals_are_explained_for_any_number_of_states);
     tcase_add_test(tcase, a_state_alone_has_itself_as_cycle);
     tcase_add_test(tcase, as_many_states_as_allowed_are_taken);
