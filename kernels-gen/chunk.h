@@ -1,7 +1,7 @@
 /* A chunk: the steps of a tile that one thread runs.
  *
  * Requires  place.h; PRNN_UNROLL_STEPS divides PRNN_CHUNK
- * Provides  struct chunk, chunk_fast_steps(), chunk_is_real()
+ * Provides  struct chunk, chunk_fast_steps(), chunk_is_real(); states_copy(), residual(), larger_size()
  * Launch    a thread owns a chunk and PRNN_VC channels */
 #define PRNN_N PRNN_STATES
 

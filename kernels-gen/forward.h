@@ -328,7 +328,8 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
 #if PRNN_ROUGH_FIRST
     if (is_warm) {
         entry_warm_up(k, outlook, e, next);
-    } else if (PRNN_AFFINE) {
+    } else if (PRNN_AFFINE || PRNN_WARM_EXACT) {
+        /* Without a ring this is rare, and not worth another copy of the steps. */
         entry_guess(k, e, next);
     } else {
         is_unknown = entry_rough(k, e, next);

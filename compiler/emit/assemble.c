@@ -17,11 +17,14 @@ static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][KERNEL_FILES] = {
                           "chunk_inputs.h", "chunk_run.h", "chunk_record.h", "tile.h", "scan.h",
                           "block_report.h", "forward.h"},
     [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk.h", "scan.h",
-                           "backward.h", "reduce_partials.h"},
+                           "backward_run.h", "backward_sums.h", "backward.h", "reduce_partials.h"},
     [ASSEMBLE_DECODE] = {"place.h", "decode.h"},
     [ASSEMBLE_SCAN] = {"place.h", "affine.h", "scan.h", "scan_given.h"},
     [ASSEMBLE_COMPARE] = {"place.h", "compare_arrays.h"},
 };
+static const char *const long_backward_files[KERNEL_FILES] = {
+    "place.h", "affine.h",       "ring.h",          "rows_out.h",      "chunk.h",          "tile.h",
+    "scan.h",  "backward_run.h", "backward_sums.h", "backward_long.h", "reduce_partials.h"};
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
     [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",       [ASSEMBLE_COMPARE] = "compare",
@@ -76,20 +79,33 @@ static uint32_t rows_of(const struct counts *n, const struct assemble_options *o
     return n->inputs - n->shared_inputs + (is_backward ? n->states + n->gradients + n->outputs : 0);
 }
 
+bool assemble_is_long(const struct assemble_options *o)
+{
+    enum { LONG = 32 };
+    return o->kernel == ASSEMBLE_BACKWARD && o->strategy.tile_chunks > 1 &&
+           o->strategy.chunk >= LONG;
+}
+
+/* Steps of a chunk that a stage of the ring holds. */
+static uint32_t slice_of(const struct assemble_options *o)
+{
+    return assemble_is_long(o) ? ASSEMBLE_SLICE : o->strategy.chunk;
+}
+
 /* Shared memory of a kernel: byte offsets of its arrays. */
 struct layout {
-    uint64_t ring, entries, maps, public_maps, flags, report, bytes;
+    uint64_t ring, entries, carry, maps, public_maps, flags, report, bytes;
     uint64_t ring_pad; /* elements behind each chunk of the ring */
 };
 
 /* Chunks of one warp would begin in the same banks: move each by a row. */
-static uint64_t ring_pad(const struct strategy *s, uint64_t rows, uint64_t row_bytes,
+static uint64_t ring_pad(const struct assemble_options *o, uint64_t rows, uint64_t row_bytes,
                          uint64_t element)
 {
     enum { BANKS_BYTES = 128 };
-    if (!row_bytes || row_bytes >= BANKS_BYTES || s->tile_chunks == 1)
+    if (!row_bytes || row_bytes >= BANKS_BYTES || o->strategy.tile_chunks == 1)
         return 0;
-    return (BANKS_BYTES + row_bytes - s->chunk * rows * row_bytes % BANKS_BYTES) % BANKS_BYTES /
+    return (BANKS_BYTES + row_bytes - slice_of(o) * rows * row_bytes % BANKS_BYTES) % BANKS_BYTES /
            element;
 }
 
@@ -113,11 +129,12 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
         return at;
     }
     if (o->kernel != ASSEMBLE_SCAN) {
-        at.ring_pad = ring_pad(s, rows, channels * element, element);
-        at.entries = s->stages * w * (s->chunk * rows * channels + at.ring_pad) * element;
+        at.ring_pad = ring_pad(o, rows, channels * element, element);
+        at.entries = s->stages * w * (slice_of(o) * rows * channels + at.ring_pad) * element;
         at.entries = (at.entries + 15) / 16 * 16;
     }
-    at.maps = at.entries + (!is_scanned ? 0 : is_forward ? w * vector : vector);
+    at.carry = at.entries + (is_scanned && (is_forward || assemble_is_long(o)) ? w * vector : 0);
+    at.maps = at.carry + (is_scanned && !is_forward ? vector : 0);
     at.public_maps = at.maps + (is_scanned ? w / group * map : 0);
     at.flags = at.public_maps + (s->cluster == 1 ? 0 : 2 * s->cluster * map);
     at.report = (at.flags + (s->cluster == 1 ? 0 : 4 * s->cluster) + REPORT_ALIGN - 1) /
@@ -145,8 +162,9 @@ static uint32_t unrolled_steps(const struct counts *n, const struct assemble_opt
     const struct strategy *s = &o->strategy;
     const bool is_large = n->ir && cost_weight(n->ir) > WEIGHT_MOST;
     const uint32_t most = is_large ? 1 : s->stages ? 4 : 8;
-    uint32_t steps = s->chunk < 1 ? 1 : s->chunk < most ? s->chunk : most;
-    while (s->chunk % steps)
+    const uint32_t slice = slice_of(o);
+    uint32_t steps = slice < 1 ? 1 : slice < most ? slice : most;
+    while (slice % steps)
         steps--;
     return steps;
 }
@@ -160,7 +178,9 @@ static uint32_t registers_of(const struct counts *n, const struct assemble_optio
     uint64_t wanted = 48 + 16 * states * vc;
     if (o->kernel == ASSEMBLE_DECODE || o->kernel == ASSEMBLE_COMPARE || o->kernel == ASSEMBLE_SCAN)
         return 64;
-    if (o->kernel == ASSEMBLE_BACKWARD && s->tile_chunks > 1)
+    if (assemble_is_long(o))
+        wanted += 4 * states * vc;
+    else if (o->kernel == ASSEMBLE_BACKWARD && s->tile_chunks > 1)
         wanted += saved * s->chunk * vc;
     else if (recorded)
         wanted = 48 + (12 * states + 2 * states * states) * vc + recorded;
@@ -178,6 +198,11 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     const struct strategy *s = &o->strategy;
     const uint32_t threads = s->lanes * s->tile_chunks;
     struct assemble_tile tile = {.registers = registers_of(n, o, 0, 0)};
+    if (assemble_is_long(o) && o->storage != ASSEMBLE_F64) {
+        const struct settle_steps most = settle_trusted_steps(assemble_rounding(o->storage));
+        tile.warm_steps = most.all / slice_of(o) * slice_of(o);
+        return tile;
+    }
     if (o->kernel != ASSEMBLE_FORWARD || !structure || s->tile_chunks * s->cluster == 1)
         return tile;
     if (!n->outputs && o->storage != ASSEMBLE_F64 && s->stages) {
@@ -243,6 +268,12 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
         return "the backward pass needs a ring of at least 2 stages";
     if (s->lanes * s->vc * assemble_element_bytes(o->storage) % 16)
         return "the channels of a thread block must fill 16 bytes";
+    if (assemble_is_long(o) &&
+        (s->chunk % slice_of(o) ||
+         s->tile_chunks * (16 / assemble_element_bytes(o->storage)) / s->vc % slice_of(o)))
+        return "long chunks of the backward pass need a multiple of 8 steps, and for every 8 of a "
+               "row "
+               "16 bytes of each thread";
     if (s->cluster > 1 && s->tile_chunks < 2)
         return "a cluster needs at least 2 chunks in a thread block";
     if (layout_of(n, o).bytes > SHARED_MAX)
@@ -415,6 +446,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "VC", s->vc);
         define(&text, "TILE_CHUNKS", s->tile_chunks);
         define(&text, "CHUNK", s->chunk);
+        define(&text, "SLICE", slice_of(o));
         define(&text, "STAGES", s->stages);
         define(&text, "CLUSTER", o->kernel == ASSEMBLE_DECODE ? 1 : s->cluster);
         define(&text, "TILE_STEPS", (uint64_t)s->tile_chunks * s->chunk);
@@ -434,6 +466,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "RING_PAD", at.ring_pad);
         define(&text, "S_RING", at.ring);
         define(&text, "S_ENTRY", at.entries);
+        define(&text, "S_CARRY", at.carry);
         define(&text, "S_MAP", at.maps);
         define(&text, "S_PUBLIC", at.public_maps);
         define(&text, "S_FLAG", at.flags);
@@ -459,8 +492,9 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         add_file(&text, common_files[i]);
     textbuf_add(&text, "// Start of the cell\n");
     textbuf_add_n(&text, half.text, half.length);
-    for (size_t i = 0; i < KERNEL_FILES && kernel_files[o->kernel][i]; i++)
-        add_file(&text, kernel_files[o->kernel][i]);
+    const char *const *files = assemble_is_long(o) ? long_backward_files : kernel_files[o->kernel];
+    for (size_t i = 0; i < KERNEL_FILES && files[i]; i++)
+        add_file(&text, files[i]);
 
     out->text = text.text;
     out->length = text.length;

@@ -82,10 +82,15 @@ struct assembled {
 const char *assemble(struct assembled *out, const struct ir *ir, const struct structure *structure,
                      const struct assemble_options *options, struct arena *arena);
 
+/* Whether these are of a backward pass in long chunks, whose rows pass through the ring in slices
+ * of so many steps. */
+enum { ASSEMBLE_SLICE = 8 };
+bool assemble_is_long(const struct assemble_options *options);
+
 /* Shared memory of a strategy without making the text: the cost model asks this often. */
 uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options);
 
-/* How a forward kernel treats a tile. */
+/* How a kernel treats a tile. */
 struct assemble_tile {
     uint32_t
         recorded; /* words of a thread that keep the steps of a chunk; 0: it runs the chunk again */

@@ -1,4 +1,5 @@
-/* The files of kernels-gen/ as bytes in the library; embedded.c is made by cmake/EmbedText.cmake. */
+/* The files of kernels-gen/ as bytes in the library; embedded.c is made by cmake/EmbedText.cmake.
+ */
 #ifndef PRNN_EMBEDDED_H
 #define PRNN_EMBEDDED_H
 

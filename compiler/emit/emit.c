@@ -195,14 +195,15 @@ static bool is_element(ir_ref ref)
     return kind == IR_STATE || kind == IR_INPUT || kind == IR_PARAM || kind == IR_COTANGENT;
 }
 
-/* "    const prnn_real vI = ...;". A choice between two elements of arrays reads both first: C
- * would read the one that is chosen, clang makes that an address that is chosen, the array then
- * stays in memory, and in a simd loop all lanes share it (clang 14 to 16). */
+/* "    const prnn_real vI = ...;". A choice of an element of an array reads both values first: C
+ * would read the one that is chosen, clang makes that an address that is chosen if the other value
+ * has an address, too, the array then stays in memory, and in a simd loop all lanes share it (clang
+ * 14 to 16). */
 static void add_value(struct emitter *e, uint32_t i, bool is_fast)
 {
     struct ir_insn insn = e->ir->insns[i];
     const bool is_condition = insn.type == IR_CONDITION;
-    if (insn.op == IR_WHERE && !is_condition && is_element(insn.b) && is_element(insn.c)) {
+    if (insn.op == IR_WHERE && !is_condition && (is_element(insn.b) || is_element(insn.c))) {
         textbuf_printf(e->out, "    const prnn_real v%ub = ", i);
         add_operand(e, insn.b);
         textbuf_printf(e->out, ", v%uc = ", i);

@@ -1,5 +1,5 @@
-/* The emitted half of a kernel text: straight-line code of one cell, one value a statement, no loop,
- * barrier or index arithmetic. The functions are listed in kernels-gen/README.md. */
+/* The emitted half of a kernel text: straight-line code of one cell, one value a statement, no
+ * loop, barrier or index arithmetic. The functions are listed in kernels-gen/README.md. */
 #ifndef PRNN_EMIT_H
 #define PRNN_EMIT_H
 
@@ -12,8 +12,9 @@ struct emit_options {
     bool is_backward; /* the adjoint functions too */
 };
 
-/* 'ir' is complete and clean: next, out, guess, jac, adjac, src, adj_*. The same cell gives the same
- * bytes, whatever its names. Returns how many values cell_backmap keeps: PRNN_SAVED of the text. */
+/* 'ir' is complete and clean: next, out, guess, jac, adjac, src, adj_*. The same cell gives the
+ * same bytes, whatever its names. Returns how many values cell_backmap keeps: PRNN_SAVED of the
+ * text. */
 uint32_t emit_half(struct textbuf *out, const struct ir *ir, const struct structure *structure,
                    const struct emit_options *options);
 

@@ -54,8 +54,13 @@ prnn_status strategy_read(struct strategy *out, const char *text)
 
 void strategy_limit(struct strategy *strategy, enum assemble_kernel kernel)
 {
-    /* The backward pass keeps values of every step of a chunk in registers. */
-    while (kernel == ASSEMBLE_BACKWARD && strategy->tile_chunks > 1 && strategy->chunk > 8)
+    /* The backward pass has a ring, and unless its chunks are long keeps values of every step of
+     * one in registers. */
+    const struct assemble_options options = {.kernel = kernel, .strategy = *strategy};
+    const bool is_long =
+        assemble_is_long(&options) && strategy->stages > 0 && strategy->chunk % ASSEMBLE_SLICE == 0;
+    while (kernel == ASSEMBLE_BACKWARD && strategy->tile_chunks > 1 && strategy->chunk > 8 &&
+           !is_long)
         strategy->chunk /= 2;
     if (kernel == ASSEMBLE_BACKWARD && !strategy->stages)
         strategy->stages = 2;

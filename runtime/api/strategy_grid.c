@@ -126,6 +126,29 @@ static void offer_direct(const struct grid *grid)
                                                            .cluster = clusters[at]});
 }
 
+/* The backward pass in long chunks, of a cell that forgets. Lengths of chunks for clusters that
+ * leave little of a group of multiprocessors unused. */
+static void offer_long(const struct grid *grid)
+{
+    const struct model_problem *p = grid->problem;
+    static const uint32_t clusters[] = {1, 2, 3, 4, 6, 7},
+                          chunks[] = {64, 96, 128, 176, 256, 344, 512, 688, 1024};
+    for (uint32_t w = 4; w <= 32; w *= 2)
+        for (size_t at = 0; at < sizeof clusters / sizeof *clusters; at++)
+            for (size_t s = 0; s < sizeof chunks / sizeof *chunks; s++)
+                for (uint32_t l = 8; l <= 32; l *= 2)
+                    for (uint32_t vc = 1; vc <= 2; vc++)
+                        for (uint32_t r = 2; r <= 4; r++)
+                            if ((clusters[at] == 1 || p->device->has_clusters) &&
+                                w * (16 / grid->element_bytes) / vc % ASSEMBLE_SLICE == 0)
+                                offer(grid, &(struct strategy){.tile_chunks = w,
+                                                               .chunk = chunks[s],
+                                                               .lanes = l,
+                                                               .vc = vc,
+                                                               .stages = r,
+                                                               .cluster = clusters[at]});
+}
+
 void strategy_grid(const struct model_problem *problem,
                    void (*visit)(void *context, const struct strategy *strategy), void *context)
 {
@@ -140,6 +163,10 @@ void strategy_grid(const struct model_problem *problem,
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX &&
         problem->options.kernel == ASSEMBLE_FORWARD)
         offer_direct(&grid);
+    if (problem->unit->ir->states <= STRATEGY_STATES_MAX &&
+        problem->options.kernel == ASSEMBLE_BACKWARD &&
+        problem->settle->is_trusted[assemble_rounding(problem->options.storage)])
+        offer_long(&grid);
 }
 
 /* What was within 5 % of the fastest of 18, for a GRU and an LSTM in f32 and bf16 on an H100 and an
@@ -205,16 +232,42 @@ void strategy_in_order(struct strategy *out, const struct model_problem *problem
     *out = s;
 }
 
+/* Bytes of a thread block in a row of a tensor. */
+static uint32_t row_bytes(const struct strategy *s, const struct model_problem *problem)
+{
+    return s->lanes * s->vc * assemble_element_bytes(problem->options.storage);
+}
+
+/* Long chunks of the backward pass, which take what registers there are: two channels a thread only
+ * of cells of up to two states. In f32 two stages were up to a fifth faster than three. */
+static bool long_is_known(const struct strategy *s, const struct model_problem *problem)
+{
+    const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
+    return s->tile_chunks >= 8 && s->lanes * s->tile_chunks <= (is_narrow ? 512 : 256) &&
+           s->stages <= (is_narrow ? 3 : 2) && (s->vc == 1 || problem->unit->ir->states <= 2) &&
+           row_bytes(s, problem) >= 32;
+}
+
+/* Without a ring; 8 chunks are enough in f32 where every thread block is alone. */
+static bool direct_is_known(const struct strategy *s, const struct model_problem *problem)
+{
+    const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
+    const uint32_t least = is_narrow || s->cluster > 1 ? 16 : 8;
+    return s->tile_chunks >= least && s->tile_chunks <= 32 && s->lanes * s->tile_chunks <= 512 &&
+           s->cluster <= 4 && row_bytes(s, problem) >= 32;
+}
+
 bool strategy_is_known(const struct strategy *strategy, const struct model_problem *problem)
 {
     enum { RECURRENCES_OF_CLUSTERS = 512 };
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
+    struct assemble_options options = problem->options;
+    options.strategy = *strategy;
+    if (assemble_is_long(&options))
+        return long_is_known(strategy, problem);
     if (strategy->stages == 0)
-        return strategy->lanes * strategy->tile_chunks <= 512 && strategy->tile_chunks >= 8 &&
-               strategy->tile_chunks <= 32 && strategy->cluster <= 4 &&
-               strategy->lanes * strategy->vc * assemble_element_bytes(problem->options.storage) >=
-                   32;
+        return direct_is_known(strategy, problem);
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
         strategy->lanes < 8 || strategy->tile_chunks < 4 ||
         (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))

@@ -10,13 +10,14 @@ struct constants {
     double bandwidth_share; /* of bus width times clock that a copy reaches */
     double memory_seconds;  /* from asking for a row to having it */
     double launch_seconds;
-    double step;    /* of a step besides its chain: loads, addresses */
-    double tangent; /* ... of one that carries the tangent */
-    double adjoint; /* of a step of the backward pass in order */
-    double overlap; /* instructions of a warp that cannot hide behind its own chain, clocks each */
-    double scan;    /* for each chunk before a thread's own */
-    double barrier; /* and for what stands beside it in a correction */
-    double cluster; /* barrier of a cluster */
+    double step;     /* of a step besides its chain: loads, addresses */
+    double tangent;  /* ... of one that carries the tangent */
+    double in_order; /* ... of one that runs in order */
+    double adjoint;  /* of a step of the backward pass in order */
+    double overlap;  /* instructions of a warp that cannot hide behind its own chain, clocks each */
+    double scan;     /* for each chunk before a thread's own */
+    double barrier;  /* and for what stands beside it in a correction */
+    double cluster;  /* barrier of a cluster */
     double cluster_each; /* ... for each of its thread blocks */
     double narrow;       /* share that a tile takes longer each time its lanes are halved from 32 */
     double pair;         /* ... with two channels a thread */
@@ -38,7 +39,11 @@ struct constants {
     double direct_short;  /* ... of the rows' time, each time they are halved from 128 bytes, at
                              first */
     double cluster_barrier;
-    double kept; /* share of its instructions that an adjoint with kept values has left */
+    double long_tile;  /* in long chunks: factor of what a tile takes */
+    double long_slice; /* ... of a slice, besides its steps */
+    double
+        long_guess; /* ... share of its instructions that a step takes which finds lambda alone */
+    double kept;    /* share of its instructions that an adjoint with kept values has left */
 };
 
 static const struct constants fitted = {
@@ -48,6 +53,7 @@ static const struct constants fitted = {
     .launch_seconds = 8e-06,
     .step = 20,
     .tangent = 1,
+    .in_order = 22,
     .adjoint = 30,
     .overlap = 0.026,
     .scan = 11,
@@ -73,6 +79,9 @@ static const struct constants fitted = {
     .direct_tight = 0.3,
     .direct_short = 0.1,
     .cluster_barrier = 1000,
+    .long_tile = 1.3,
+    .long_slice = 400,
+    .long_guess = 0.75,
     .kept = 0.35,
 };
 
@@ -108,6 +117,7 @@ struct context {
     double states, matrix; /* entries of the closed pattern */
     struct assemble_tile tile;
     double alone; /* factor of arithmetic in double */
+    bool is_long; /* backward, in long chunks */
 };
 
 /* One step of a function, for a thread's channels. 'more' instructions stand beside the cell's own.
@@ -182,7 +192,8 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
         tile->issue += chunk * moves;
         tile->latency += k->overlap * chunk * moves;
     } else {
-        one = step_of(c, WORK_OUTPUTS, math, stores, k->step, 1);
+        one = step_of(c, WORK_OUTPUTS, math, stores,
+                      k->step + (chunks * cluster > 1 ? 0 : k->in_order), 1);
         add(tile, &one, (double)count.finals * chunk);
         tile->latency += (double)count.finals * k->barrier;
     }
@@ -260,6 +271,32 @@ static void backward_tile(struct share *tile, const struct context *c)
     add(tile, &one, chunk);
 }
 
+/* The backward pass in long chunks: lambda from the steps behind, then the adjoint in order; where
+ * the steps behind do not say enough, the maps of the chunks and the adjoint again. */
+static void long_tile(struct share *tile, const struct context *c)
+{
+    const struct assemble_options *o = &c->problem->options;
+    const struct constants *k = c->k;
+    const enum work_math math = math_of(o);
+    const double chunk = c->strategy->chunk, steps = chunk + c->tile.warm_steps;
+    const bool is_trusted = c->problem->settle->is_trusted[assemble_rounding(o->storage)];
+    struct share one = step_of(c, WORK_ADJOINT, math, k->direct_store * c->writes, k->step, 1);
+    one.latency = fmax(one.latency, c->alone * (c->problem->work->of[WORK_STEP][math].chain +
+                                                c->problem->work->of[WORK_ADJOINT][math].chain) +
+                                        k->adjoint);
+    add(tile, &one, chunk + k->long_guess * c->tile.warm_steps);
+    if (!(is_trusted && c->tile.warm_steps > 0)) {
+        double issue;
+        add(tile, &one, chunk);
+        one = step_of(c, WORK_BACKMAP, math, c->matrix * (c->states + 1), k->step, 1);
+        add(tile, &one, chunk);
+        tile->latency += scan_of(c, &issue);
+        tile->issue += issue;
+    }
+    tile->latency += k->long_slice * steps / ASSEMBLE_SLICE;
+    tile->latency += 3 * (c->strategy->cluster > 1 ? k->cluster_barrier : k->barrier);
+}
+
 /* ---- The device ---- */
 
 /* Registers of a thread, which bound the blocks side by side. */
@@ -268,7 +305,9 @@ static double registers_of(const struct context *c)
     const struct strategy *s = c->strategy;
     if (c->problem->options.kernel == ASSEMBLE_FORWARD)
         return c->tile.registers;
-    const double kept = s->tile_chunks > 1 ? (c->states + 2) * s->chunk * s->vc : 0;
+    const double kept = c->is_long           ? 4 * c->states * s->vc
+                        : s->tile_chunks > 1 ? (c->states + 2) * s->chunk * s->vc
+                                             : 0;
     return fmin((48 + 16 * s->vc * c->states + kept) * c->alone, 240);
 }
 
@@ -331,7 +370,10 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     *out = (struct prediction){0};
     count_values(&c);
     c.tile = assemble_tile(problem->unit->ir, &problem->unit->structure, &options);
-    if (options.kernel == ASSEMBLE_BACKWARD)
+    c.is_long = assemble_is_long(&options);
+    if (c.is_long)
+        long_tile(&tile, &c);
+    else if (options.kernel == ASSEMBLE_BACKWARD)
         backward_tile(&tile, &c);
     else if (s->stages == 0)
         direct_tile(&tile, &c, &out->corrections);
@@ -355,13 +397,16 @@ static void predict(struct prediction *out, const struct model_problem *problem,
 
     if (s->stages > 0) {
         /* The ring: pieces of 16 bytes, spread over the threads of the block. */
-        const double pieces = steps * c.reads * width * bytes / 16;
+        const double warm = c.is_long ? (double)c.tile.warm_steps * s->tile_chunks : 0;
+        const double pieces = (steps + warm) * c.reads * width * bytes / 16;
         tile.issue += k->copy_issue * pieces / threads;
         tile.latency += k->tile;
     }
     const bool is_short = s->lanes >= 32 && width * bytes < 128;
     double slower = 1 + k->narrow * fmax(5 - log2(s->lanes), 0) + (s->vc > 1 ? k->pair : 0) +
                     (is_short ? k->short_rows : 0);
+    if (c.is_long)
+        slower *= k->long_tile;
     if (s->stages == 0)
         slower = k->direct_tile * (1 + k->direct_narrow * fmax(5 - log2(s->lanes), 0)) *
                  (1 + k->direct_tight * fmax(registers_of(&c) * threads / 65536 - 1, 0));
@@ -392,10 +437,11 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     const double stages = s->stages - (c.tile.is_warm_ahead ? 2 : 1);
     double again = 0;             /* share of the rows that are read twice */
     double rows = 1, traffic = 1; /* factors of the time that reading rows takes, and all */
-    double ahead = stages * steps * width;
-    if (s->stages == 0) {
+    double ahead = stages * (c.is_long ? s->tile_chunks * ASSEMBLE_SLICE : steps) * width;
+    if (s->stages == 0 || c.is_long) {
         again = (double)c.tile.warm_steps / s->chunk;
-        ahead = k->direct_ahead * threads * s->vc;
+        if (s->stages == 0)
+            ahead = k->direct_ahead * threads * s->vc;
         /* The shorter a row of a thread block, the more of them a page of memory is opened for. */
         const double short_of = fmax(log2(128 / (width * bytes)), 0);
         rows = 1 + k->direct_short * short_of * (short_of + 1);
@@ -405,8 +451,8 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     const double arriving =
         rows * elements * bytes * c.reads * (1 + again) / (at_once / k->memory_seconds);
     out->fill = k->launch_seconds + k->memory_seconds;
-    /* The backward pass in order has no phases that could stand in each other's way. */
-    const bool is_smooth = options.kernel == ASSEMBLE_BACKWARD && s->tile_chunks * s->cluster == 1;
+    /* Running in order has no phases that could stand in each other's way. */
+    const bool is_smooth = s->tile_chunks * s->cluster == 1;
     const double exponent = (is_smooth ? 2.5 : 1) * k->blend;
     out->seconds =
         blend(blend(compute, traffic * out->memory, exponent), arriving, 2 * k->blend) + out->fill;

@@ -412,6 +412,9 @@ static void check_ranges(struct subject *s)
             if (!(fabs(h[i]) < LARGE))
                 return;
         evaluate_derivatives(s, &point, &results);
+        for (size_t k = 0; k < ir_program_scratch(s->derivatives); k++)
+            if (isinf(s->scratch[k]))
+                return;
         for (uint32_t i = 0; i < ir->states; i++) {
             double row = 0;
             check_within("state", i, 0, h[i], &ranges->state[i]);

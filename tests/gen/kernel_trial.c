@@ -117,14 +117,14 @@ static void trial_backward(const struct trial *trial, struct dice *dice, enum as
 {
     const enum assemble_storage storage = executor_storage(trial, dice);
     const int strategy = dice_below(dice, KERNEL_STRATEGIES);
-    const struct kernel_shape shape =
-        executor_shape(trial, dice, &kernel_strategies[strategy].strategy);
+    struct kernel_shape shape = executor_shape(trial, dice, &kernel_strategies[strategy].strategy);
     const struct assemble_options options =
         executor_options(ASSEMBLE_BACKWARD, mode, storage, strategy, &shape);
     struct kernel_plan plan;
     struct kernel_data data, again;
     if (!executor_load(trial, &plan, &options))
         return;
+    shape.tolerance = dice_chance(dice, 50) ? 0 : 1e-5;
     kernel_data_create(&data, &plan, &shape);
     executor_run(trial, &data, SHIM_FORWARD);
     judge(trial, &data, &trial->report->backward_ratio);

@@ -38,8 +38,7 @@ static void run_and_check(const struct kernel_plan *plan, const struct kernel_sh
 START_TEST(gradients_are_those_of_backpropagation_in_order)
 {
     const int cell = _i / STRATEGIES, strategy = (_i % STRATEGIES * 2 + cell % 2) % 6;
-    struct assemble_options options =
-        options_of(strategy, ASSEMBLE_F32, ASSEMBLE_ACCURATE, _i % 2);
+    struct assemble_options options = options_of(strategy, ASSEMBLE_F32, ASSEMBLE_ACCURATE, _i % 2);
     struct kernel_plan plan;
     double ratio = 0;
     options.is_packed = (cell / 2 + strategy / 2) % 2 == 0;
@@ -63,6 +62,141 @@ START_TEST(gradients_are_those_of_backpropagation_in_order)
         run_and_check(&plan, &shape, (enum shim_order)(k % 3), &ratio);
     }
     printf("%s, %s: ratio %.3g of 30\n", cells[cell].name, kernel_strategies[strategy].name, ratio);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+/* Long chunks: guessed from the steps behind them, or, without a tolerance, from their maps. */
+#define LONG(l, v, w, s, r, c)                                                                     \
+    {                                                                                              \
+        .lanes = l, .vc = v, .tile_chunks = w, .chunk = s, .stages = r, .cluster = c               \
+    }
+static const struct strategy long_strategies[] = {LONG(8, 1, 4, 32, 2, 1), LONG(8, 2, 4, 40, 3, 2),
+                                                  LONG(32, 1, 2, 64, 3, 1)};
+#undef LONG
+enum { LONG_STRATEGIES = sizeof long_strategies / sizeof *long_strategies };
+
+static struct assemble_options long_options(int strategy, enum assemble_storage storage)
+{
+    struct assemble_options options = options_of(0, storage, ASSEMBLE_ACCURATE, false);
+    options.strategy = long_strategies[strategy];
+    return options;
+}
+
+START_TEST(gradients_in_long_chunks_are_those_of_backpropagation_in_order)
+{
+    const int cell = _i / LONG_STRATEGIES, strategy = _i % LONG_STRATEGIES;
+    struct assemble_options options = long_options(strategy, ASSEMBLE_F32);
+    struct kernel_plan plan;
+    double ratio = 0;
+    options.has_resets = _i % 2;
+    options.is_packed = (cell / 2 + strategy / 2) % 2 == 0;
+    /* Gradients of kernel_cell_shared grow from step to step, and so do their roundings. */
+    static const char damped[] =
+        "cell damped { state h; input u; input dt : shared; param a; param k : shared;\n"
+        "h' = 0.5*h + sigmoid(dt)*(tanh(a*h + u) - k*tanh(h))/4; }\n";
+    const char *text = cells[cell].cell == kernel_cell_shared ? damped : cells[cell].cell;
+    kernel_plan_load(&plan, text, &options, NULL);
+    const struct strategy *s = &options.strategy;
+    const int64_t tile = (int64_t)s->tile_chunks * s->chunk * s->cluster;
+    const struct kernel_shape shapes[] = {
+        {.batch = 1, .steps = 1, .channels = 1, .tolerance = 1e-6},
+        {.batch = 3, .steps = 2 * tile + 7, .channels = 9, .has_h0 = true, .tolerance = 1e-6},
+        {.batch = 2, .steps = 2 * tile, .channels = 40, .is_aligned = true, .tolerance = 1e-6},
+        {.batch = 2, .steps = 2 * tile, .channels = 40, .is_aligned = true},
+        {.batch = 1, .steps = tile + 1, .channels = 40, .is_aligned = true, .is_reversed = true},
+        {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .has_h0 = true},
+        {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .tolerance = 1e-6},
+    };
+    for (size_t k = 0; k < sizeof shapes / sizeof *shapes; k++) {
+        struct kernel_shape shape = shapes[k];
+        if (shape.is_packed && !options.is_packed)
+            continue;
+        shape.has_resets = options.has_resets;
+        shape.seed = k + 1;
+        run_and_check(&plan, &shape, (enum shim_order)(k % 3), &ratio);
+    }
+    printf("%s, long chunks %d: ratio %.3g of 30\n", cells[cell].name, strategy, ratio);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
+/* Two tiles in long chunks, of a text that was changed. */
+static void run_edited(int strategy, const char *cell, const struct kernel_edit *edits,
+                       double tolerance)
+{
+    const struct assemble_options options = long_options(strategy, ASSEMBLE_F32);
+    const struct strategy *s = &options.strategy;
+    const struct kernel_shape shape = {.batch = 1,
+                                       .steps =
+                                           2 * (int64_t)s->tile_chunks * s->chunk * s->cluster - 3,
+                                       .channels = 40,
+                                       .is_aligned = true,
+                                       .has_h0 = true,
+                                       .tolerance = tolerance,
+                                       .seed = 4};
+    struct kernel_plan plan;
+    double ratio = 0;
+    kernel_plan_load_edited(&plan, cell, &options, edits);
+    run_and_check(&plan, &shape, SHIM_RANDOM, &ratio);
+    kernel_plan_free(&plan);
+}
+
+START_TEST(where_the_cell_forgets_the_guess_is_all)
+{
+    static const struct kernel_edit without_maps[] = {
+        {"map_step(k, s, map, unused);", "map[0].q[0] += (prnn_real)77;"}, {NULL, NULL}};
+    run_edited(_i % LONG_STRATEGIES, _i < LONG_STRATEGIES ? kernel_cell_gru : kernel_cell_lstm,
+               without_maps, 1e-5);
+}
+END_TEST
+
+START_TEST(a_wrong_guess_is_found_and_made_good)
+{
+    static const struct kernel_edit wrong[] = {
+        {"states_copy(guess, lambda);",
+         "if (!chunk_is_first(k) && k->w == 1) lambda[0][0] += (prnn_real)0.125;\n"
+         "states_copy(guess, lambda);"},
+        {NULL, NULL}};
+    run_edited(_i % LONG_STRATEGIES, _i < LONG_STRATEGIES ? kernel_cell_gru : kernel_cell_lstm,
+               wrong, 1e-5);
+}
+END_TEST
+
+START_TEST(without_a_tolerance_nothing_is_guessed)
+{
+    static const struct kernel_edit wrong[] = {{"begins_with_guess ? PASS_GUESS : PASS_MAP",
+                                                "begins_with_guess ? (enum pass)77 : PASS_MAP"},
+                                               {NULL, NULL}};
+    run_edited(_i, kernel_cell_gru, wrong, 0);
+}
+END_TEST
+
+/* Guesses of the chunks before it are finite. */
+START_TEST(nan_in_one_gradient_reaches_all_steps_before_it_and_no_other_channel)
+{
+    enum { STEPS = 250, CHANNELS = 40, FROM = 200, WHERE = 6 };
+    const struct assemble_options options = long_options(_i, ASSEMBLE_F32);
+    const struct kernel_shape shape = {.batch = 1,
+                                       .steps = STEPS,
+                                       .channels = CHANNELS,
+                                       .is_aligned = true,
+                                       .tolerance = 1e-5,
+                                       .seed = 8};
+    struct kernel_plan plan;
+    struct kernel_data data;
+    kernel_plan_load(&plan, kernel_cell_gru, &options, NULL);
+    kernel_data_create(&data, &plan, &shape);
+    struct kernel_tensor *g = kernel_tensor_of(&data, GROUP_GH, 0);
+    kernel_set(g, (size_t)(FROM * CHANNELS + WHERE), (double)NAN);
+    kernel_data_run(&data, SHIM_FORWARD);
+    struct kernel_tensor *dx = kernel_tensor_of(&data, GROUP_DX, 0);
+    for (int t = 0; t < STEPS; t++)
+        for (int c = 0; c < CHANNELS; c++)
+            ck_assert_msg(!isnan(kernel_get(dx, (size_t)(t * CHANNELS + c))) ==
+                              !(c == WHERE && t <= FROM),
+                          "step %d, channel %d", t, c);
+    kernel_data_free(&data);
     kernel_plan_free(&plan);
 }
 END_TEST
@@ -111,6 +245,13 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, gradients_are_those_of_backpropagation_in_order, 0,
                         CELLS * STRATEGIES);
+    tcase_add_loop_test(tcase, gradients_in_long_chunks_are_those_of_backpropagation_in_order, 0,
+                        CELLS * LONG_STRATEGIES);
+    tcase_add_loop_test(tcase, where_the_cell_forgets_the_guess_is_all, 0, 2 * LONG_STRATEGIES);
+    tcase_add_loop_test(tcase, a_wrong_guess_is_found_and_made_good, 0, 2 * LONG_STRATEGIES);
+    tcase_add_loop_test(tcase, without_a_tolerance_nothing_is_guessed, 0, LONG_STRATEGIES);
+    tcase_add_loop_test(tcase, nan_in_one_gradient_reaches_all_steps_before_it_and_no_other_channel,
+                        0, LONG_STRATEGIES);
     tcase_add_loop_test(tcase, every_storage_type_keeps_its_precision, 0, 3);
     tcase_add_test(tcase, gradients_have_the_same_bits_in_every_order_of_threads);
     Suite *suite = suite_create("backward");

@@ -140,6 +140,10 @@ START_TEST(a_choice_between_elements_reads_both)
     ck_assert_ptr_nonnull(strstr(text, "const prnn_real v1b = h[0], v1c = h[1];\n"));
     ck_assert_ptr_nonnull(strstr(text, "const prnn_real v1 = v0 ? v1b : v1c;\n"));
     free(text);
+    text = text_of("cell c { state h, k; input u; h' = where(u > 0, h, detach(k)); k' = 0.5*u; }",
+                   ASSEMBLE_FORWARD);
+    ck_assert_ptr_nonnull(strstr(text, "const prnn_real v2b = h[0], v2c = v1;\n"));
+    free(text);
 }
 END_TEST
 

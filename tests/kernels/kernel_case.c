@@ -56,10 +56,14 @@ const struct kernel_strategy kernel_strategies[KERNEL_STRATEGIES] = {
 void kernel_strategy_fit(struct assemble_options *options)
 {
     struct strategy *s = &options->strategy;
+    /* The backward pass has no kernels without a ring; in their place it has long chunks. */
+    if (options->kernel == ASSEMBLE_BACKWARD && !s->stages) {
+        s->stages = 2;
+        s->chunk = 32;
+        s->vc = options->storage == ASSEMBLE_F64 ? 1 : s->vc;
+    }
     while (s->lanes * s->vc * assemble_element_bytes(options->storage) % 16)
         s->lanes *= 2;
-    if (options->kernel == ASSEMBLE_BACKWARD && !s->stages)
-        s->stages = 2;
 }
 
 /* -- numbers ----------------------------------------------------------------------------------- */
@@ -522,7 +526,8 @@ static void oracle_backward(struct kernel_data *d, struct oracle *o, double unit
         }
         ir_eval_f64(o->adjoint, &leaves, o->scratch);
         growth = norm_of(o->jac, ir->states, true) * growth + 1;
-        const double bound = (RATIO * unit + o->approximate) * scale * growth;
+        const double guessed = assemble_is_long(&d->plan->options) ? d->shape.tolerance : 0;
+        const double bound = (RATIO * unit + o->approximate + guessed) * scale * growth;
         for (uint32_t k = 0; k < ir->inputs; k++)
             if (has_gradient(ir, IR_ROLE_INPUT, k))
                 add_to(kernel_tensor_of(d, GROUP_DX, k), is_shared(ir, GROUP_X, k) ? row : at,
