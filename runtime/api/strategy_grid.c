@@ -127,11 +127,12 @@ static void offer_direct(const struct grid *grid)
 }
 
 /* The backward pass in long chunks, of a cell that forgets. Lengths of chunks for clusters that
- * leave little of a group of multiprocessors unused. */
+ * leave little of a group of multiprocessors unused; of 7 were slower than of 6 where both were
+ * measured. */
 static void offer_long(const struct grid *grid)
 {
     const struct model_problem *p = grid->problem;
-    static const uint32_t clusters[] = {1, 2, 3, 4, 6, 7},
+    static const uint32_t clusters[] = {1, 2, 3, 4, 6},
                           chunks[] = {64, 96, 128, 176, 256, 344, 512, 688, 1024};
     for (uint32_t w = 4; w <= 32; w *= 2)
         for (size_t at = 0; at < sizeof clusters / sizeof *clusters; at++)
@@ -239,20 +240,31 @@ static uint32_t row_bytes(const struct strategy *s, const struct model_problem *
 }
 
 /* Long chunks of the backward pass, which take what registers there are: two channels a thread only
- * of cells of up to two states. In f32 two stages were up to a fifth faster than three. */
+ * of cells of up to two states. In f32 two stages were up to a fifth faster than three, and where
+ * 8192 recurrences are there, of up to two states, tiles of two chunks were faster still. */
 static bool long_is_known(const struct strategy *s, const struct model_problem *problem)
 {
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
-    return s->tile_chunks >= 8 && s->lanes * s->tile_chunks <= (is_narrow ? 512 : 256) &&
-           s->stages <= (is_narrow ? 3 : 2) && (s->vc == 1 || problem->unit->ir->states <= 2) &&
+    const bool is_small = problem->unit->ir->states <= 2;
+    if (!is_narrow && is_small && problem->batch * problem->channels >= 8192)
+        return false;
+    return s->tile_chunks >= 8 && s->lanes >= 16 &&
+           s->lanes * s->tile_chunks <= (is_narrow ? 512 : 256) &&
+           s->stages <= (is_narrow ? 3 : 2) && (s->vc == 1 || is_small) &&
            row_bytes(s, problem) >= 32;
 }
 
-/* Without a ring; 8 chunks are enough in f32 where every thread block is alone. */
+/* Without a ring; 8 chunks are enough in f32 where every thread block is alone. In clusters pairs
+ * of channels were up to a fifth faster than single ones, and short rows slower than is predicted.
+ */
 static bool direct_is_known(const struct strategy *s, const struct model_problem *problem)
 {
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
     const uint32_t least = is_narrow || s->cluster > 1 ? 16 : 8;
+    if (s->cluster > 1 && s->lanes == 32 && s->vc == 1)
+        return false;
+    if (s->cluster > 2 && s->lanes < 32 && s->tile_chunks < 32)
+        return false;
     return s->tile_chunks >= least && s->tile_chunks <= 32 && s->lanes * s->tile_chunks <= 512 &&
            s->cluster <= 4 && row_bytes(s, problem) >= 32;
 }
@@ -268,14 +280,17 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
         return long_is_known(strategy, problem);
     if (strategy->stages == 0)
         return direct_is_known(strategy, problem);
+    /* Backward in f32, two chunks of 64 channels took a tenth less than four of 32. */
+    const bool is_wide = is_backward && !is_narrow && strategy->lanes >= 32;
+    const uint32_t chunks = strategy->tile_chunks;
+    if (is_wide ? chunks != (strategy->lanes == 64 ? 2u : 8u) : chunks < 4)
+        return false;
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
-        strategy->lanes < 8 || strategy->tile_chunks < 4 ||
-        (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))
+        strategy->lanes < 8 || (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))
         return false;
     if (strategy->cluster == 1)
-        return strategy->lanes <= 64 && strategy->tile_chunks <= 64;
-    const bool is_wide = is_narrow && strategy->cluster == 6;
-    return strategy->lanes <= (is_wide ? 16 : 8) &&
-           strategy->tile_chunks <= (is_wide && is_backward ? 32 : 16) &&
+        return strategy->lanes <= 64 && chunks <= 64;
+    const bool has_six = is_narrow && strategy->cluster == 6;
+    return strategy->lanes <= (has_six ? 16 : 8) && chunks <= (has_six && is_backward ? 32 : 16) &&
            (double)problem->batch * (double)problem->channels <= RECURRENCES_OF_CLUSTERS;
 }

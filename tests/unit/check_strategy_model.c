@@ -126,11 +126,11 @@ END_TEST
 
 /* A cell that forgets within some steps needs no correction, and then no ring; one that does not
  * has no use for long chunks of which the first run is for nothing. */
-START_TEST(few_recurrences_that_forget_do_without_a_ring)
+START_TEST(few_recurrences_that_forget_do_without_corrections)
 {
     static const struct {
         const char *cell;
-        bool is_direct;
+        bool forgets;
     } cells[] = {{"paragru", true},
                  {"paralstm", true},
                  {"elman_heads", true},
@@ -141,11 +141,13 @@ START_TEST(few_recurrences_that_forget_do_without_a_ring)
     load(cells[_i].cell);
     const struct model_problem problem = problem_of(1, 16384, 1024, ASSEMBLE_FORWARD);
     strategy_choose(&chosen, &p, &problem);
-    ck_assert_int_eq(chosen.stages == 0, cells[_i].is_direct);
-    ck_assert((p.corrections <= 0) == cells[_i].is_direct || strategy_is_sequential(&chosen));
+    ck_assert_int_eq(chosen.stages == 0, cells[_i].forgets);
+    ck_assert((p.corrections <= 0) == cells[_i].forgets || strategy_is_sequential(&chosen));
     const struct model_problem backward = problem_of(1, 16384, 1024, ASSEMBLE_BACKWARD);
-    strategy_choose(&chosen, &p, &backward);
-    ck_assert_uint_ge(chosen.stages, 2);
+    struct assemble_options options = backward.options;
+    strategy_choose(&options.strategy, &p, &backward);
+    ck_assert_uint_ge(options.strategy.stages, 2);
+    ck_assert_int_eq(assemble_is_long(&options), cells[_i].forgets);
     unit_free(unit);
 }
 END_TEST
@@ -354,7 +356,7 @@ int main(void)
 {
     TCase *tcase = tcase_create("strategy_model");
     tcase_set_timeout(tcase, 60);
-    tcase_add_loop_test(tcase, few_recurrences_that_forget_do_without_a_ring, 0, 5);
+    tcase_add_loop_test(tcase, few_recurrences_that_forget_do_without_corrections, 0, 5);
     tcase_add_loop_test(tcase, every_strategy_of_the_grid_has_a_time_and_fits, 0, 12);
     tcase_add_loop_test(tcase, nothing_is_chosen_that_is_predicted_slower_than_running_in_order, 0,
                         8);
