@@ -48,7 +48,7 @@ START_TEST(gradients_are_those_of_backpropagation_in_order)
     const struct kernel_shape shapes[] = {
         {.batch = 1, .steps = 1, .channels = 1},
         {.batch = 3, .steps = 3 * tile + 7, .channels = 33, .has_h0 = true},
-        {.batch = 1, .steps = tile - 1, .channels = 40, .is_aligned = true},
+        {.batch = 2, .steps = tile - 1, .channels = 40, .is_aligned = true},
         {.batch = 1, .steps = tile + 1, .channels = 40, .is_aligned = true, .is_reversed = true},
         {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .has_h0 = true},
         {.batch = 3, .steps = tile + 5, .channels = 9, .is_packed = true, .is_reversed = true},
