@@ -12,7 +12,7 @@
  * as many again. */
 static double clear_win(double corrections)
 {
-    return corrections > 3 ? 0.65 : corrections > 1 ? 0.75 : 0.9;
+    return corrections > 3 ? 0.7 : corrections > 1 ? 0.75 : 0.9;
 }
 
 struct search {

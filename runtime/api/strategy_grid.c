@@ -170,11 +170,21 @@ void strategy_grid(const struct model_problem *problem,
         offer_long(&grid);
 }
 
+/* Of the inputs those that are one for all channels, and the others. */
+static uint32_t input_rows(const struct ir *ir, bool are_shared)
+{
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < ir->decl_count; i++)
+        if (ir->decls[i].role == IR_ROLE_INPUT && ir->decls[i].is_shared == are_shared)
+            rows += ir->decls[i].count;
+    return rows;
+}
+
 /* What was within 5 % of the fastest of 18, for a GRU and an LSTM in f32 and bf16 on an H100 and an
  * H200 (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv, 2026-11-28-h200-in-order.csv,
- * -direct.csv). Where few warps are there, steps count: long tiles. Where many are, rows do: what a
- * thread block asks for at once is to be some KiB, also of two channels a thread, and more of
- * faster memory. */
+ * -direct.csv; of fewer inputs -few-rows.csv). Where few warps are there, steps count: long tiles.
+ * Where many are, rows do: what a thread block asks for at once is to be some KiB, also of two
+ * channels a thread, and more of faster memory. */
 static struct strategy measured_in_order(const struct model_problem *problem, double warps)
 {
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
@@ -197,6 +207,16 @@ static struct strategy measured_in_order(const struct model_problem *problem, do
         s.vc = 2;
         s.chunk = is_narrow ? (is_fast ? 32 : 8) : is_fast ? 8 : 4;
         s.stages = !is_fast ? 4 : is_narrow ? 2 : 3;
+        /* One row of a thread block is too short, whatever its stages, and a load of a shared input
+         * is waited for: more thread blocks. Two rows want another stage. */
+        const uint32_t rows = input_rows(problem->unit->ir, false);
+        if (!is_backward && is_wide && (rows < 2 || input_rows(problem->unit->ir, true) > 0)) {
+            s.vc = 1;
+            s.chunk = 16;
+            s.stages = 3;
+        } else if (!is_backward && is_fast && rows <= 2) {
+            s.stages++;
+        }
     }
     return s;
 }
@@ -285,8 +305,12 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
     const uint32_t chunks = strategy->tile_chunks;
     if (is_wide ? chunks != (strategy->lanes == 64 ? 2u : 8u) : chunks < 4)
         return false;
+    /* Forward, of cells that take many corrections: the more chunks the better. */
+    const bool is_hard = !is_backward && !problem->unit->structure.is_affine &&
+                         !problem->settle->is_trusted[assemble_rounding(options.storage)];
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
-        strategy->lanes < 8 || (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))
+        strategy->lanes < (is_hard && chunks == 64 ? 4 : 8) ||
+        (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))
         return false;
     if (strategy->cluster == 1)
         return strategy->lanes <= 64 && chunks <= 64;
