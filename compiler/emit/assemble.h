@@ -95,7 +95,8 @@ struct assemble_tile {
     uint32_t
         recorded; /* words of a thread that keep the steps of a chunk; 0: it runs the chunk again */
     bool in_halves;      /* ... tangents as halves, because that lets in more thread blocks */
-    uint32_t warm_steps; /* steps before an entry that its guess is taken from; 0: no rough guess */
+    uint32_t warm_steps; /* steps before an entry that its guess is taken from, backward those
+                            behind it; 0: no rough guess */
     uint32_t warm_exact; /* ... of which so many do not approximate; then it may be all that is
                             needed. 0: all do */
     bool

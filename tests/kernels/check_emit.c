@@ -147,6 +147,49 @@ START_TEST(a_choice_between_elements_reads_both)
 }
 END_TEST
 
+static const struct {
+    struct strategy strategy; /* of a backward pass in f32 */
+    const char *words;        /* of the refusal; NULL: none */
+} strategies[] = {
+    {{.lanes = 32, .vc = 1, .tile_chunks = 8, .chunk = 344, .stages = 2, .cluster = 6}, NULL},
+    {{.lanes = 32, .vc = 1, .tile_chunks = 2, .chunk = 64, .stages = 2, .cluster = 1}, NULL},
+    {{.lanes = 32, .vc = 2, .tile_chunks = 2, .chunk = 64, .stages = 2, .cluster = 1},
+     "long chunks of the backward pass"},
+    {{.lanes = 32, .vc = 1, .tile_chunks = 8, .chunk = 60, .stages = 2, .cluster = 1},
+     "a multiple of 8 steps"},
+    {{.lanes = 32, .vc = 1, .tile_chunks = 8, .chunk = 8, .stages = 0, .cluster = 1},
+     "needs a ring"},
+    {{.lanes = 32, .vc = 1, .tile_chunks = 8, .chunk = 8, .stages = 1, .cluster = 1},
+     "at least 2 stages"},
+    {{.lanes = 24, .vc = 1, .tile_chunks = 8, .chunk = 8, .stages = 2, .cluster = 1},
+     "a power of two"},
+    {{.lanes = 32, .vc = 1, .tile_chunks = 64, .chunk = 8, .stages = 2, .cluster = 1},
+     "a multiple of 32 up to 1024"},
+    {{.lanes = 32, .vc = 1, .tile_chunks = 1, .chunk = 8, .stages = 2, .cluster = 2},
+     "at least 2 chunks"},
+    {{.lanes = 32, .vc = 1, .tile_chunks = 32, .chunk = 256, .stages = 4, .cluster = 1},
+     "227 KiB of shared memory"},
+};
+
+START_TEST(strategies_that_no_kernel_can_have_are_refused_in_words)
+{
+    const struct assemble_options options = {.kernel = ASSEMBLE_BACKWARD,
+                                             .strategy = strategies[_i].strategy,
+                                             .state_written = 1,
+                                             .state_gradient = 1};
+    static const char cell[] = "cell c { state h; input u, v, w; h' = tanh(u*h + v) + w; }";
+    struct unit *unit;
+    struct pipeline_text text;
+    ck_assert_int_eq(pipeline_load_text(&unit, "c.cell", cell, sizeof cell - 1, NULL), PIPELINE_OK);
+    ck_assert_int_eq(pipeline_assemble(&text, unit, &options), PIPELINE_OK);
+    ck_assert_msg(!text.refusal == !strategies[_i].words, "%s", text.refusal);
+    if (strategies[_i].words)
+        ck_assert_msg(strstr(text.refusal, strategies[_i].words) != NULL, "%s", text.refusal);
+    pipeline_text_free(&text);
+    unit_free(unit);
+}
+END_TEST
+
 /* The body of a function of the text; malloc'd. */
 static char *function_of(const char *text, const char *name)
 {
@@ -217,6 +260,8 @@ int main(void)
     tcase_add_loop_test(tcase, names_comments_and_layout_do_not_change_the_text, 0, ASSEMBLE_SCAN);
     tcase_add_test(tcase, jacobian_is_written_where_it_is_said_to_be);
     tcase_add_test(tcase, a_choice_between_elements_reads_both);
+    tcase_add_loop_test(tcase, strategies_that_no_kernel_can_have_are_refused_in_words, 0,
+                        sizeof strategies / sizeof *strategies);
     tcase_add_loop_test(tcase, outputs_that_are_states_have_no_source, 0, 2);
     tcase_add_test(tcase, a_power_of_constants_has_one_value);
     tcase_add_test(tcase, a_large_step_has_few_copies);

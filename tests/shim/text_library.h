@@ -9,13 +9,14 @@
 struct text_library;
 
 /**
- * Compile 'text' and load it. The text stays beside the object while the library is
- * loaded, so that a debugger and the reports' line numbers find it.
+ * Compile 'text' and load it. The text stays beside the object while the library is loaded, so that
+ * a debugger and the reports' line numbers find it.
  *
  * @param      bytes     of the text, without a final NUL
  * @param      name      of the temporary file, for messages; letters, digits, '-' and '_'
- * @param      compiler  a program and arguments for it, ended by NULL, as {"gcc", "-O2", NULL};
- * NULL for $CC or, where that is not set, tcc (a kernel takes 10 ms, not 100) or else cc
+ * @param      compiler  a program and arguments for it, ended by NULL, as {"gcc", "-O2", NULL}; or
+ *                       NULL: $CC, or where that is not set tcc (a kernel takes 10 ms, not 100) or
+ *                       else cc
  *
  * @return NULL when it does not compile or load; what the compiler says goes to stderr
  */
