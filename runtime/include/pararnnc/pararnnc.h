@@ -242,9 +242,9 @@ typedef struct prnn_problem {
     bool packed;   /* "cu_seqlens" will be bound: sequences of different length in one row */
     bool reverse;  /* time runs from the last step to the first */
     int32_t threads;  /* of a CPU plan; 0: as many as OpenMP gives */
-    double tolerance; /* of the mismatch, relative; negative: a few roundings of the arithmetic, of
-                         16-bit storage a quarter of a rounding; 0: the bits of the
-                         sequential recurrence */
+    double tolerance; /* of the mismatch, relative, and of what a backward pass guesses; negative: a
+                         few roundings of the arithmetic, of 16-bit storage a quarter of a rounding;
+                         0: the bits of the sequential recurrence, and backward no guess */
     const char *strategy; /* as prnn_plan_describe() shows it, e.g. "W8 S16 L32 V1 R2 C1"; NULL: what
                              'pararnnc tune' has found to be the fastest, else as "model", which is
                              the library's own choice */
