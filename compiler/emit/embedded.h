@@ -1,5 +1,4 @@
-/* The files of kernels-gen/ as bytes in the library; embedded.c is made by cmake/EmbedText.cmake.
- */
+/* The files of kernels-gen/ as bytes in the library: cmake/EmbedText.cmake makes embedded.c. */
 #ifndef PRNN_EMBEDDED_H
 #define PRNN_EMBEDDED_H
 

@@ -126,9 +126,9 @@ static void offer_direct(const struct grid *grid)
                                                            .cluster = clusters[at]});
 }
 
-/* The backward pass in long chunks, of a cell that forgets. Lengths of chunks for clusters that
- * leave little of a group of multiprocessors unused; of 7 were slower than of 6 where both were
- * measured. */
+/* The backward pass in long chunks, of a cell that forgets; in double nothing is guessed. Lengths
+ * of chunks for clusters that leave little of a group of multiprocessors unused; of 7 were slower
+ * than of 6 where both were measured. */
 static void offer_long(const struct grid *grid)
 {
     const struct model_problem *p = grid->problem;
@@ -140,8 +140,7 @@ static void offer_long(const struct grid *grid)
                 for (uint32_t l = 8; l <= 32; l *= 2)
                     for (uint32_t vc = 1; vc <= 2; vc++)
                         for (uint32_t r = 2; r <= 4; r++)
-                            if ((clusters[at] == 1 || p->device->has_clusters) &&
-                                w * (16 / grid->element_bytes) / vc % ASSEMBLE_SLICE == 0)
+                            if (clusters[at] == 1 || p->device->has_clusters)
                                 offer(grid, &(struct strategy){.tile_chunks = w,
                                                                .chunk = chunks[s],
                                                                .lanes = l,
@@ -165,7 +164,7 @@ void strategy_grid(const struct model_problem *problem,
         problem->options.kernel == ASSEMBLE_FORWARD)
         offer_direct(&grid);
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX &&
-        problem->options.kernel == ASSEMBLE_BACKWARD &&
+        problem->options.kernel == ASSEMBLE_BACKWARD && problem->options.storage != ASSEMBLE_F64 &&
         problem->settle->is_trusted[assemble_rounding(problem->options.storage)])
         offer_long(&grid);
 }

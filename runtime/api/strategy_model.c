@@ -303,11 +303,9 @@ static void long_tile(struct share *tile, const struct context *c)
 static double registers_of(const struct context *c)
 {
     const struct strategy *s = c->strategy;
-    if (c->problem->options.kernel == ASSEMBLE_FORWARD)
+    if (c->problem->options.kernel == ASSEMBLE_FORWARD || c->is_long)
         return c->tile.registers;
-    const double kept = c->is_long           ? 4 * c->states * s->vc
-                        : s->tile_chunks > 1 ? (c->states + 2) * s->chunk * s->vc
-                                             : 0;
+    const double kept = s->tile_chunks > 1 ? (c->states + 2) * s->chunk * s->vc : 0;
     return fmin((48 + 16 * s->vc * c->states + kept) * c->alone, 240);
 }
 

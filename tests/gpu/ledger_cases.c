@@ -16,7 +16,7 @@
         .lanes = l, .vc = v, .tile_chunks = w, .chunk = s, .stages = r, .cluster = c               \
     }
 /* With 3 stages entries are guessed a tile ahead where steps are kept. The backward pass always has
- * a ring. */
+ * a ring; in place of those without one it has long chunks. */
 const struct kernel_strategy ledger_strategies[LEDGER_STRATEGIES] = {
     {"W1", STRATEGY(32, 1, 1, 8, 2, 1)},
     {"W8 lanes 8", STRATEGY(8, 1, 8, 4, 3, 1)},

@@ -83,10 +83,11 @@ static int text_compile(const struct text_library *library, const char *const *c
 static bool text_compile_quickly(const struct text_library *library)
 {
     const char *const wished = getenv("CC");
-    const char *const programs[] = {wished && *wished ? wished : "tcc", "cc"};
-    int status = text_compile(library, (const char *const[]){programs[0], NULL});
+    if (wished && *wished)
+        return text_compile(library, (const char *const[]){wished, NULL}) == 0;
+    int status = text_compile(library, (const char *const[]){"tcc", NULL});
     if (status < 0)
-        status = text_compile(library, (const char *const[]){programs[1], NULL});
+        status = text_compile(library, (const char *const[]){"cc", NULL});
     return status == 0;
 }
 
