@@ -14,13 +14,7 @@
  * sweep: they stay in registers only under constant indices. Elsewhere the second sweep computes them again. */
 PRNN_FN void chunk_map(const struct chunk *k, struct affine *map, prnn_real (*saved)[PRNN_VC][PRNN_KEPT])
 {
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        affine_identity(map[v].d);
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            map[v].q[i] = 0;
-    }
+    map_begin(map);
     if (k->is_plain) {
         PRNN_UNROLL
         for (prnn_i32 s = PRNN_CHUNK - 1; s >= 0; s--)
@@ -54,10 +48,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 {
     const struct prnn_launch *launch = PRNN_LAUNCH;
     const prnn_i64 channels = launch->head.channels;
-    const prnn_i64 channel_blocks = (channels + PRNN_BLOCK_CHANNELS - 1) / PRNN_BLOCK_CHANNELS;
-    const prnn_i64 block = PRNN_BID / PRNN_CLUSTER;
-    const struct place origin = place_of(&launch->head, block / channel_blocks,
-                                         block % channel_blocks * PRNN_BLOCK_CHANNELS);
+    const struct place origin = place_of_block(&launch->head);
     const prnn_i64 stride = (prnn_i64)PRNN_TILE_STEPS * PRNN_CLUSTER;
     const prnn_i64 tiles = (origin.length + stride - 1) / stride;
     struct chunk k;
@@ -90,10 +81,8 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
         ring_issue(&ring, launch, &origin, (stage + PRNN_STAGES - 1) % PRNN_STAGES,
                    (tile - (PRNN_STAGES - 1)) * stride + begin, -stride);
         const prnn_i32 chunk = PRNN_TILE_CHUNKS - 1 - k.w;
-        k.t0 = tile * stride + begin + chunk * PRNN_CHUNK;
+        chunk_begin(&k, tile * stride + begin + chunk * PRNN_CHUNK, PRNN_CHUNK);
         k.base = ring_chunk(stage, chunk, k.c);
-        const prnn_i64 left = origin.length - k.t0;
-        k.count = left < 0 ? 0 : left < PRNN_CHUNK ? (prnn_i32)left : PRNN_CHUNK;
         k.is_plain = is_plain && tile * stride + begin + PRNN_TILE_STEPS <= origin.length;
 #if PRNN_TILE_CHUNKS > 1
         prnn_real saved[PRNN_CHUNK][PRNN_VC][PRNN_KEPT];

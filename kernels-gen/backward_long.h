@@ -15,9 +15,7 @@
 PRNN_FN struct chunk slice_of(const struct chunk *k, prnn_i32 i, prnn_i32 stage)
 {
     struct chunk slice = *k;
-    slice.t0 = k->t0 + i * PRNN_SLICE;
-    const prnn_i64 left = k->at.length - slice.t0;
-    slice.count = left < 0 ? 0 : left < PRNN_SLICE ? (prnn_i32)left : PRNN_SLICE;
+    chunk_begin(&slice, k->t0 + i * PRNN_SLICE, PRNN_SLICE);
     slice.is_plain = k->is_plain && slice.count == PRNN_SLICE;
     slice.base = ring_chunk(stage, PRNN_TILE_CHUNKS - 1 - k->w, k->c);
     return slice;
@@ -30,24 +28,14 @@ PRNN_FN void lambda_step(const struct chunk *k, prnn_i32 s, prnn_real (*lambda)[
     step_load(k, s, &at);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
-        prnn_real cot[PRNN_N], adj_h[PRNN_N], unused_x[PRNN_INPUTS + 1], unused_p[PRNN_PARAMS + 1];
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++) {
-            cot[i] = lambda[v][i] + at.g[v][i];
-            adj_h[i] = 0;
-        }
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_INPUTS; i++)
-            unused_x[i] = 0;
+        prnn_real adj_h[PRNN_N], unused_x[PRNN_INPUTS + 1], unused_p[PRNN_PARAMS + 1];
         PRNN_UNROLL
         for (int j = 0; j < PRNN_PARAMS; j++)
             unused_p[j] = 0;
-        cell_adjoint(at.h[v], at.x[v], k->p[v], cot, at.gy[v], adj_h, unused_x, unused_p);
+        channel_adjoint(k, &at, v, 0, lambda[v], adj_h, unused_x, unused_p);
         PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++) {
-            lambda[v][i] = at.is_initial ? (prnn_real)0 : adj_h[i];
+        for (int i = 0; i < PRNN_N; i++)
             size[v] = real_larger(size[v], real_abs(lambda[v][i]));
-        }
     }
 }
 
@@ -82,27 +70,6 @@ enum pass {
     PASS_FINAL  /* the adjoint from what the scan of the maps says */
 };
 
-/* Whether the guesses behind some chunks of this thread differ from 'before', lambda before the chunk behind. */
-PRNN_FN int guess_differs(const struct chunk *k, prnn_real (*guess)[PRNN_N], prnn_real (*before)[PRNN_N],
-                          const prnn_real *sizes)
-{
-    int differs = 0;
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        prnn_real gap = 0, size = sizes[v];
-        int is_same = 1;
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++) {
-            gap = larger_size(gap, residual(guess[v][i], before[v][i]));
-            is_same &= real_is_same(guess[v][i], before[v][i]);
-            size = real_larger(size, real_abs(before[v][i]));
-        }
-        differs |= chunk_is_real(k, v) && !is_same &&
-                   !(gap <= (prnn_real)k->launch->head.tolerance * size && real_is_finite(size));
-    }
-    return differs;
-}
-
 /* One pass over a tile. 'lambda': what flows into the chunk from behind; of a guess it is found here, from what flows
  * into the tile, 'carry', or from the steps behind; on return what flows out. 't0': first step of the block's part. */
 PRNN_FN void tile_pass(const struct chunk *k, const struct place *origin, prnn_i64 t0, enum pass pass,
@@ -127,13 +94,7 @@ PRNN_FN void tile_pass(const struct chunk *k, const struct place *origin, prnn_i
         for (int v = 0; v < PRNN_VC; v++)
             size[v] = 0;
     }
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        affine_identity(map[v].d);
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            map[v].q[i] = 0;
-    }
+    map_begin(map);
     struct targets to;
     int is_begun = 0;
     prnn_i32 stage = 0; /* where the next copy goes, which is a lap of the ring ahead of the slice to be run */
@@ -206,10 +167,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 {
     const struct prnn_launch *launch = PRNN_LAUNCH;
     const prnn_i64 channels = launch->head.channels;
-    const prnn_i64 channel_blocks = (channels + PRNN_BLOCK_CHANNELS - 1) / PRNN_BLOCK_CHANNELS;
-    const prnn_i64 block = PRNN_BID / PRNN_CLUSTER;
-    const struct place origin = place_of(&launch->head, block / channel_blocks,
-                                         block % channel_blocks * PRNN_BLOCK_CHANNELS);
+    const struct place origin = place_of_block(&launch->head);
     const prnn_i64 stride = (prnn_i64)PRNN_TILE_STEPS * PRNN_CLUSTER;
     const prnn_i64 tiles = (origin.length + stride - 1) / stride;
     struct chunk k;
@@ -225,14 +183,13 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #if PRNN_CLUSTER > 1
     PRNN_CLUSTER_BARRIER(); /* all blocks: each has begun, so that the others may write to it */
 #endif
+    const prnn_real tolerance = (prnn_real)launch->head.tolerance;
     prnn_i32 pace = PACE_BEGIN;
     PRNN_NO_UNROLL
     for (prnn_i64 tile = tiles - 1; tile >= 0; tile--) {
         const prnn_i64 t0 = tile * stride + begin;
-        k.t0 = t0 + (PRNN_TILE_CHUNKS - 1 - k.w) * PRNN_CHUNK;
-        const prnn_i64 left = origin.length - k.t0;
-        k.count = left < 0 ? 0 : left < PRNN_CHUNK ? (prnn_i32)left : PRNN_CHUNK;
-        const int begins_with_guess = PRNN_WARM_STEPS > 0 && pace >= 0 && launch->head.tolerance > 0;
+        chunk_begin(&k, t0 + (PRNN_TILE_CHUNKS - 1 - k.w) * PRNN_CHUNK, PRNN_CHUNK);
+        const int begins_with_guess = PRNN_WARM_STEPS > 0 && pace >= 0 && tolerance > 0;
         enum pass pass = begins_with_guess ? PASS_GUESS : PASS_MAP;
         const struct sums sums_before = sums;
         PRNN_NO_UNROLL
@@ -250,8 +207,13 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
             prnn_real before[PRNN_VC][PRNN_N], behind_next[PRNN_VC][PRNN_N];
             entry_take(&k, before, 0);
             carry_take(&k, behind_next);
-            const int differs =
-                pass == PASS_GUESS && !chunk_is_first(&k) && guess_differs(&k, guess, before, size);
+            int differs = 0;
+            if (pass == PASS_GUESS && !chunk_is_first(&k)) {
+                prnn_real gap;
+                PRNN_UNROLL
+                for (int v = 0; v < PRNN_VC; v++)
+                    differs |= entry_differs(guess[v], before[v], tolerance, &gap, &size[v]) && chunk_is_real(&k, v);
+            }
             if (!all_or(&k, differs)) {
                 states_copy(carry, behind_next);
                 break;

@@ -3,7 +3,8 @@
  *
  * Requires  cell_backmap(), cell_adjoint_saved(), cell_adjoint(); affine.h with transposed maps, chunk.h, ring.h,
  *           rows_out.h
- * Provides  map_step(), where a tile has several chunks; struct sums, struct targets, adjoint_step(), slice_adjoint()
+ * Provides  map_begin(), map_step(), where a tile has several chunks; struct sums, struct targets, channel_adjoint(),
+ *           adjoint_step(), slice_adjoint()
  * Layout    rows of the ring: inputs, states before the step, gradients of states, of outputs
  * Launch    as chunk.h */
 /* All that one step reads. */
@@ -60,6 +61,18 @@ PRNN_FN void step_load(const struct chunk *k, prnn_i32 s, struct step_values *at
 
 #define PRNN_KEPT (PRNN_SAVED + 1)
 #if PRNN_TILE_CHUNKS > 1
+/* The map of no steps. */
+PRNN_FN void map_begin(struct affine *map)
+{
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        affine_identity(map[v].d);
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            map[v].q[i] = 0;
+    }
+}
+
 /* One step of the chunk's map from lambda behind it to lambda before it. */
 PRNN_FN void map_step(const struct chunk *k, prnn_i32 s, struct affine *map, prnn_real (*saved)[PRNN_KEPT])
 {
@@ -154,8 +167,31 @@ PRNN_FN void targets_store(struct targets *to, const struct chunk *k, int steps,
     }
 }
 
-/* One step of the adjoint, 'slot' steps from where the targets are: lambda behind it becomes lambda before it.
- * 'saved' are values of the first sweep, or NULL. */
+/* The adjoint of a step of channel v: lambda behind it becomes lambda before it. adj_h: that, or what reaches the
+ * initial state; dx: gradients of the inputs; dp grows by those of the parameters. 'saved' are values of the first
+ * sweep, or NULL. */
+PRNN_FN void channel_adjoint(const struct chunk *k, const struct step_values *at, int v, const prnn_real *saved,
+                             prnn_real *lambda, prnn_real *adj_h, prnn_real *dx, prnn_real *dp)
+{
+    prnn_real cot[PRNN_N];
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++) {
+        cot[i] = lambda[i] + at->g[v][i];
+        adj_h[i] = 0;
+    }
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++)
+        dx[i] = 0;
+    if (saved)
+        cell_adjoint_saved(at->h[v], at->x[v], k->p[v], cot, at->gy[v], saved, adj_h, dx, dp);
+    else
+        cell_adjoint(at->h[v], at->x[v], k->p[v], cot, at->gy[v], adj_h, dx, dp);
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++)
+        lambda[i] = at->is_initial ? (prnn_real)0 : adj_h[i];
+}
+
+/* One step of the adjoint, 'slot' steps from where the targets are. */
 PRNN_FN void adjoint_step(const struct chunk *k, prnn_i32 s, int slot, prnn_real (*saved)[PRNN_KEPT],
                           prnn_real (*lambda)[PRNN_N], struct sums *sums, struct targets *to, int is_plain)
 {
@@ -164,26 +200,12 @@ PRNN_FN void adjoint_step(const struct chunk *k, prnn_i32 s, int slot, prnn_real
     step_load(k, s, &at);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
-        prnn_real cot[PRNN_N], adj_h[PRNN_N];
+        prnn_real adj_h[PRNN_N];
+        channel_adjoint(k, &at, v, saved ? saved[v] : 0, lambda[v], adj_h, dx[v], sums->dp[v]);
         PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++) {
-            cot[i] = lambda[v][i] + at.g[v][i];
-            adj_h[i] = 0;
-        }
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_INPUTS; i++)
-            dx[v][i] = 0;
-        if (saved)
-            cell_adjoint_saved(at.h[v], at.x[v], k->p[v], cot, at.gy[v], saved[v], adj_h, dx[v],
-                               sums->dp[v]);
-        else
-            cell_adjoint(at.h[v], at.x[v], k->p[v], cot, at.gy[v], adj_h, dx[v], sums->dp[v]);
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++) {
+        for (int i = 0; i < PRNN_N; i++)
             if (at.is_initial)
                 sums->dh0[v][i] += adj_h[i];
-            lambda[v][i] = at.is_initial ? (prnn_real)0 : adj_h[i];
-        }
     }
     targets_store(to, k, slot, dx, is_plain);
 }

@@ -1,7 +1,7 @@
 /* A chunk: the steps of a tile that one thread runs.
  *
  * Requires  place.h; PRNN_UNROLL_STEPS divides PRNN_CHUNK
- * Provides  struct chunk, chunk_fast_steps(), chunk_is_real(); states_copy(), residual(), larger_size()
+ * Provides  struct chunk, chunk_begin(), chunk_fast_steps(), chunk_is_real(); states_copy(), states_initial(), residual(), larger_size()
  * Launch    a thread owns a chunk and PRNN_VC channels */
 #define PRNN_N PRNN_STATES
 
@@ -20,6 +20,14 @@ struct chunk {
     prnn_real p[PRNN_VC][PRNN_PARAMS + 1];
     prnn_real h0[PRNN_VC][PRNN_N];
 };
+
+/* Begin with step t0; a whole chunk has 'steps'. */
+PRNN_FN void chunk_begin(struct chunk *k, prnn_i64 t0, prnn_i32 steps)
+{
+    const prnn_i64 left = k->at.length - t0;
+    k->t0 = t0;
+    k->count = left < 0 ? 0 : left < steps ? (prnn_i32)left : steps;
+}
 
 /* The steps of the chunk, from its first, that are run in groups of PRNN_UNROLL_STEPS; the others one by one. */
 PRNN_FN prnn_i32 chunk_fast_steps(const struct chunk *k)
@@ -43,6 +51,16 @@ PRNN_FN void states_copy(prnn_real (*to)[PRNN_N], prnn_real (*from)[PRNN_N])
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             to[v][i] = from[v][i];
+    }
+}
+
+PRNN_FN void states_initial(const struct chunk *k, prnn_real (*h)[PRNN_N])
+{
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            h[v][i] = k->h0[v][i];
     }
 }
 

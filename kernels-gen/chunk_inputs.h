@@ -1,6 +1,7 @@
 /* How a thread of the forward solve reads the inputs of its steps: from the ring, or without one (PRNN_STAGES is 0)
- * straight from memory, PRNN_UNROLL_STEPS steps before they are used: few registers instead of much shared memory, so
- * that a multiprocessor holds more threads, and chunks of any length.
+ * straight from memory, a group of up to PRNN_UNROLL_STEPS steps before they are used: few registers instead of much
+ * shared memory, so that a multiprocessor holds more threads, and chunks of any length. The group is that of the unrolled
+ * loop the reader is used in.
  *
  * Requires  chunk.h, ring.h
  * Provides  struct step_inputs, inputs_load(); struct reader, reader_begin(), reader_take(), reader_free()
@@ -117,7 +118,7 @@ struct reader {
 };
 
 /* Ask for the inputs of one of the next steps, and behind the last of them move on. */
-PRNN_FN void reader_ask(struct reader *reader, const struct chunk *k, int slot, int is_last_use)
+PRNN_FN void reader_ask(struct reader *reader, const struct chunk *k, int group, int slot, int is_last_use)
 {
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++) {
@@ -126,8 +127,8 @@ PRNN_FN void reader_ask(struct reader *reader, const struct chunk *k, int slot, 
             elem_group_fill(&reader->row[slot][i], PRNN_GLD(g));
         else
             reader->row[slot][i] = elem_group_load(g, is_last_use);
-        if (slot == PRNN_UNROLL_STEPS - 1)
-            reader->g[i] += (prnn_i64)reader->hop[i] * PRNN_UNROLL_STEPS;
+        if (slot == group - 1)
+            reader->g[i] += (prnn_i64)reader->hop[i] * group;
     }
 #if PRNN_RESETS
     reader->flag[slot] = PRNN_GLD(reader->reset);
@@ -139,12 +140,13 @@ PRNN_FN void reader_ask(struct reader *reader, const struct chunk *k, int slot, 
 #endif
 
 /* Read the fast steps from step s on, which is one of them. */
-PRNN_FN void reader_begin(struct reader *reader, const struct chunk *k, prnn_i32 s, int is_last_use)
+PRNN_FN void reader_begin(struct reader *reader, const struct chunk *k, prnn_i32 s, int group, int is_last_use)
 {
 #if PRNN_STAGES
     (void)reader;
     (void)k;
     (void)s;
+    (void)group;
     (void)is_last_use;
 #else
     PRNN_UNROLL
@@ -158,8 +160,8 @@ PRNN_FN void reader_begin(struct reader *reader, const struct chunk *k, prnn_i32
     reader->reset = place_reset(&k->launch->head, &k->at, k->t0 + s);
 #endif
     PRNN_UNROLL
-    for (int slot = 0; slot < PRNN_UNROLL_STEPS; slot++)
-        reader_ask(reader, k, slot, is_last_use);
+    for (int slot = 0; slot < group; slot++)
+        reader_ask(reader, k, group, slot, is_last_use);
 #endif
 }
 
@@ -188,8 +190,9 @@ PRNN_FN void reader_take(const struct reader *reader, const struct chunk *k, prn
 #endif
 }
 
-/* Behind step s: its place is free for the inputs of a later one of 'end' steps. */
-PRNN_FN void reader_free(struct reader *reader, const struct chunk *k, prnn_i32 s, prnn_i32 end, int slot,
+/* Behind the step at place 'slot' of the group from step s on: the place is free for that of the next group, where one
+ * begins before 'end'. */
+PRNN_FN void reader_free(struct reader *reader, const struct chunk *k, prnn_i32 s, prnn_i32 end, int group, int slot,
                          int is_last_use)
 {
 #if PRNN_STAGES
@@ -197,10 +200,11 @@ PRNN_FN void reader_free(struct reader *reader, const struct chunk *k, prnn_i32 
     (void)k;
     (void)s;
     (void)end;
+    (void)group;
     (void)slot;
     (void)is_last_use;
 #else
-    if (s + PRNN_UNROLL_STEPS < end)
-        reader_ask(reader, k, slot, is_last_use);
+    if (s + group < end)
+        reader_ask(reader, k, group, slot, is_last_use);
 #endif
 }

@@ -48,7 +48,7 @@ PRNN_FN void chunk_record(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_re
     for (int v = 0; v < PRNN_VC; v++)
         affine_identity(d[v]);
 #if PRNN_WARM_AHEAD
-    warm_begin(ahead, guess);
+    warm_begin(ahead, PRNN_CHUNK - PRNN_WARM_STEPS, guess);
 #else
     (void)ahead;
     (void)guess;
@@ -61,7 +61,7 @@ PRNN_FN void chunk_record(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_re
 #if PRNN_WARM_AHEAD
         if (s >= PRNN_CHUNK - PRNN_WARM_STEPS) {
             inputs_load(&in, ahead, s);
-            warm_step(ahead, &in, guess, 1);
+            warm_step(ahead, &in, guess);
         }
 #endif
         PRNN_UNROLL
@@ -116,7 +116,7 @@ PRNN_FN prnn_real record_scale(const struct record *record, int v)
 PRNN_FN void record_store(const struct chunk *k, struct record *record)
 {
     struct targets to;
-    targets_begin(&to, k);
+    targets_begin(&to, k, 0);
     if (k->is_plain) {
         PRNN_UNROLL
         for (int s = 0; s < PRNN_CHUNK; s++)

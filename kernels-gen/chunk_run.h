@@ -1,8 +1,8 @@
 /* What a thread of the forward solve does with its chunk alone: run it from an entry, with the tangent or
- * with what it writes; guess its exit from its last steps.
+ * with what it writes; guess a state from the steps before it.
  *
  * Requires  cell_step(), cell_step_outputs(), cell_jacobian(), their _fast forms; chunk_inputs.h, affine.h, rows_out.h
- * Provides  chunk_tangent(), chunk_warm_up(), chunk_final()
+ * Provides  chunk_tangent(), chunk_warm_up() with PRNN_ROUGH_FIRST, chunk_final()
  * Launch    a thread owns chunk w and PRNN_VC channels */
 PRNN_FN void state_reset(const struct chunk *k, int is_reset, int v, prnn_real *h)
 {
@@ -33,6 +33,9 @@ PRNN_FN void tangent_step(const struct chunk *k, const struct step_inputs *in, p
     }
 }
 
+/* Without a ring tangents are rare, and not worth as much text as the final run. */
+#define PRNN_TANGENT_STEPS (!PRNN_STAGES && PRNN_UNROLL_STEPS % 4 == 0 ? 4 : PRNN_UNROLL_STEPS)
+
 /* Run the chunk from h, with the tangent d = d exit / d entry. */
 PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real (*d)[PRNN_MATRIX],
                            int is_fast)
@@ -44,14 +47,14 @@ PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_r
         affine_identity(d[v]);
     if (fast > 0) {
         struct reader reader;
-        reader_begin(&reader, k, 0, 0);
+        reader_begin(&reader, k, 0, PRNN_TANGENT_STEPS, 0);
         PRNN_NO_UNROLL
-        for (prnn_i32 s = 0; s < fast; s += PRNN_UNROLL_STEPS) {
+        for (prnn_i32 s = 0; s < fast; s += PRNN_TANGENT_STEPS) {
             PRNN_UNROLL
-            for (int i = 0; i < PRNN_UNROLL_STEPS; i++) {
+            for (int i = 0; i < PRNN_TANGENT_STEPS; i++) {
                 reader_take(&reader, k, s + i, i, &in);
                 tangent_step(k, &in, h, d, is_fast);
-                reader_free(&reader, k, s + i, fast, i, 0);
+                reader_free(&reader, k, s, fast, PRNN_TANGENT_STEPS, i, 0);
             }
         }
     }
@@ -62,51 +65,38 @@ PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_r
     }
 }
 
-#if PRNN_ROUGH_FIRST
-/* Whether the exit of the chunk can be guessed from its last steps. */
-PRNN_FN int chunk_can_warm_up(const struct chunk *k)
+#if PRNN_WARM_STEPS
+/* A state is guessed from the PRNN_WARM_STEPS steps before it alone, beginning with the initial state: what came before
+ * them has faded, as far as the cell forgets so soon. They approximate. This is the state that the first of them, step
+ * s, begins with; the step before s is there where chunks are longer than what is run. */
+PRNN_FN void warm_begin(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N])
 {
-    return k->count == PRNN_CHUNK && (PRNN_STAGES || k->is_plain);
-}
-
-/* From the initial state, the exit of a whole chunk by its last PRNN_WARM_STEPS steps alone: what came before them has
- * faded, as far as the cell forgets so soon. All but the last PRNN_WARM_EXACT of them approximate. */
-PRNN_FN void warm_begin(const struct chunk *k, prnn_real (*h)[PRNN_N])
-{
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            h[v][i] = k->h0[v][i];
-    }
+    states_initial(k, h);
     if (PRNN_CHUNK > PRNN_WARM_STEPS) {
         struct step_inputs in;
-        inputs_load(&in, k, PRNN_CHUNK - PRNN_WARM_STEPS - 1);
+        inputs_load(&in, k, s - 1);
         PRNN_UNROLL
         for (int v = 0; v < PRNN_VC; v++)
             cell_guess(k->h0[v], in.x[v], k->p[v], h[v]);
     }
 }
 
-PRNN_FN void warm_step(const struct chunk *k, const struct step_inputs *in, prnn_real (*h)[PRNN_N], int is_fast)
+PRNN_FN void warm_step(const struct chunk *k, const struct step_inputs *in, prnn_real (*h)[PRNN_N])
 {
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
         prnn_real next[PRNN_N];
         state_reset(k, in->is_reset, v, h[v]);
-        if (is_fast)
-            cell_step_fast(h[v], in->x[v], k->p[v], next);
-        else
-            cell_step(h[v], in->x[v], k->p[v], next);
+        cell_step_fast(h[v], in->x[v], k->p[v], next);
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             h[v][i] = next[i];
     }
 }
 
-/* The steps 'from' to 'to'. */
-PRNN_FN void warm_steps(struct reader *reader, const struct chunk *k, prnn_i32 from, prnn_i32 to,
-                        prnn_real (*h)[PRNN_N], int is_fast)
+/* The steps 'from' to 'to'. The reader goes on to 'end'. */
+PRNN_FN void warm_steps(struct reader *reader, const struct chunk *k, prnn_i32 from, prnn_i32 to, prnn_i32 end,
+                        prnn_real (*h)[PRNN_N])
 {
     PRNN_NO_UNROLL
     for (prnn_i32 s = from; s < to; s += PRNN_UNROLL_STEPS) {
@@ -114,19 +104,22 @@ PRNN_FN void warm_steps(struct reader *reader, const struct chunk *k, prnn_i32 f
         for (int i = 0; i < PRNN_UNROLL_STEPS; i++) {
             struct step_inputs in;
             reader_take(reader, k, s + i, i, &in);
-            warm_step(k, &in, h, is_fast);
-            reader_free(reader, k, s + i, PRNN_CHUNK, i, 0);
+            warm_step(k, &in, h);
+            reader_free(reader, k, s, end, PRNN_UNROLL_STEPS, i, 0);
         }
     }
 }
+#endif
 
+#if PRNN_ROUGH_FIRST
+/* The exit of a whole chunk, guessed from its last steps. */
 PRNN_FN void chunk_warm_up(const struct chunk *k, prnn_real (*h)[PRNN_N])
 {
+    const prnn_i32 begin = PRNN_CHUNK - PRNN_WARM_STEPS;
     struct reader reader;
-    reader_begin(&reader, k, PRNN_CHUNK - PRNN_WARM_STEPS, 0);
-    warm_begin(k, h);
-    warm_steps(&reader, k, PRNN_CHUNK - PRNN_WARM_STEPS, PRNN_CHUNK - PRNN_WARM_EXACT, h, 1);
-    warm_steps(&reader, k, PRNN_CHUNK - PRNN_WARM_EXACT, PRNN_CHUNK, h, 0);
+    reader_begin(&reader, k, begin, PRNN_UNROLL_STEPS, 0);
+    warm_begin(k, begin, h);
+    warm_steps(&reader, k, begin, PRNN_CHUNK, PRNN_CHUNK, h);
 }
 #endif
 
@@ -135,15 +128,16 @@ struct targets {
     struct row_out state[PRNN_N], output[PRNN_OUTPUTS + 1];
 };
 
-PRNN_FN void targets_begin(struct targets *to, const struct chunk *k)
+/* From step s of the chunk on. */
+PRNN_FN void targets_begin(struct targets *to, const struct chunk *k, prnn_i32 s)
 {
     PRNN_UNROLL
     for (int i = 0; i < PRNN_N; i++)
         if (PRNN_STATE_WRITTEN >> i & 1)
-            row_out_begin(&to->state[i], k->launch, PRNN_ARG_H + i, &k->at, k->t0);
+            row_out_begin(&to->state[i], k->launch, PRNN_ARG_H + i, &k->at, k->t0 + s);
     PRNN_UNROLL
     for (int i = 0; i < PRNN_OUTPUTS; i++)
-        row_out_begin(&to->output[i], k->launch, PRNN_ARG_Y + i, &k->at, k->t0);
+        row_out_begin(&to->output[i], k->launch, PRNN_ARG_Y + i, &k->at, k->t0 + s);
 }
 
 PRNN_FN void targets_move(struct targets *to, const struct chunk *k, int steps, int is_plain)
@@ -188,7 +182,7 @@ PRNN_FN void scale_add(prnn_real *scale, const prnn_real *h)
 
 /* One step that writes states and outputs, 'slot' steps from where the targets are. */
 PRNN_FN void final_step(const struct chunk *k, int slot, const struct step_inputs *in, prnn_real (*h)[PRNN_N],
-                        prnn_real *scale, const struct targets *to, int is_plain)
+                        prnn_real *scale, const struct targets *to, int is_plain, int is_written)
 {
     prnn_real y[PRNN_VC][PRNN_OUTPUTS + 1];
     PRNN_UNROLL
@@ -207,6 +201,8 @@ PRNN_FN void final_step(const struct chunk *k, int slot, const struct step_input
         if (!PRNN_LAST_TELLS)
             scale_add(&scale[v], next);
     }
+    if (!is_written)
+        return;
     targets_store_states(to, k, slot, h, is_plain);
     PRNN_UNROLL
     for (int i = 0; i < PRNN_OUTPUTS; i++) {
@@ -218,34 +214,53 @@ PRNN_FN void final_step(const struct chunk *k, int slot, const struct step_input
     }
 }
 
-/* Run the chunk from h and write states and outputs. */
-PRNN_FN void chunk_final(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real *scale)
+/* Run the chunk from e and write states and outputs; h: its exit. Where the entry is to be guessed (without a ring), the
+ * steps before it come first: the last PRNN_WARM_EXACT of them are run as those of the chunk are, and e is what they
+ * lead to. */
+PRNN_FN void chunk_final(const struct chunk *k, int is_guessed, prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N],
+                         prnn_real *scale)
 {
-    const prnn_i32 fast = chunk_fast_steps(k);
+    const prnn_i32 fast = chunk_fast_steps(k), from = is_guessed ? -PRNN_WARM_EXACT : 0;
+    /* Without a ring threads behind the last channel run the plain code, too. */
+    const int is_inside = PRNN_STAGES || k->at.channel < k->launch->head.channels;
     struct targets to;
     struct step_inputs in;
-    targets_begin(&to, k);
+    targets_begin(&to, k, from);
+    states_copy(h, e);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++)
         scale[v] = 0;
-    if (fast > 0) {
+    if (fast > from) {
         struct reader reader;
-        reader_begin(&reader, k, 0, 1);
+        reader_begin(&reader, k, is_guessed ? -PRNN_WARM_STEPS : 0, PRNN_UNROLL_STEPS, !PRNN_WARM_EXACT);
+#if PRNN_WARM_EXACT
+        if (is_guessed) {
+            warm_begin(k, -PRNN_WARM_STEPS, h);
+            warm_steps(&reader, k, -PRNN_WARM_STEPS, -PRNN_WARM_EXACT, fast, h);
+        }
+#endif
         PRNN_NO_UNROLL
-        for (prnn_i32 s = 0; s < fast; s += PRNN_UNROLL_STEPS) {
+        for (prnn_i32 s = from; s < fast; s += PRNN_UNROLL_STEPS) {
+            const int is_written = is_inside && (!PRNN_WARM_EXACT || s >= 0);
             PRNN_UNROLL
             for (int i = 0; i < PRNN_UNROLL_STEPS; i++) {
                 reader_take(&reader, k, s + i, i, &in);
-                final_step(k, i, &in, h, scale, &to, 1);
-                reader_free(&reader, k, s + i, fast, i, 1);
+                final_step(k, i, &in, h, scale, &to, 1, is_written);
+                reader_free(&reader, k, s, fast, PRNN_UNROLL_STEPS, i, 1);
             }
             targets_move(&to, k, PRNN_UNROLL_STEPS, 1);
+            if (PRNN_WARM_EXACT && s + PRNN_UNROLL_STEPS == 0) {
+                states_copy(e, h);
+                PRNN_UNROLL
+                for (int v = 0; v < PRNN_VC; v++)
+                    scale[v] = 0;
+            }
         }
     }
     PRNN_NO_UNROLL
     for (prnn_i32 s = fast; s < k->count; s++) {
         inputs_load(&in, k, s);
-        final_step(k, 0, &in, h, scale, &to, 0);
+        final_step(k, 0, &in, h, scale, &to, 0, 1);
         targets_move(&to, k, 1, 0);
     }
     if (PRNN_LAST_TELLS && k->count > 0) {

@@ -62,12 +62,7 @@ PRNN_FN void witness_add_all(struct witness *seen, const struct witness *pass)
  * own last step; behind a block the initial state itself serves, which both sides know. */
 PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*next)[PRNN_N])
 {
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            next[v][i] = k->h0[v][i];
-    }
+    states_initial(k, next);
     if (k->w < PRNN_TILE_CHUNKS - 1 && k->count == PRNN_CHUNK) {
         struct step_inputs in;
         inputs_load(&in, k, PRNN_CHUNK - 1);
@@ -80,12 +75,7 @@ PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_rea
     if (k->w > 0) {
         entry_take(k, e, 0);
     } else if (k->rank > 0) {
-        PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                e[v][i] = k->h0[v][i];
-        }
+        states_initial(k, e);
     }
 }
 
@@ -218,35 +208,30 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
 }
 #endif
 
-/* The final run of the tile from entries e; 'next' are the entries of the chunks behind. Returns whether an exit
- * differs from the entry behind it by more than the tolerance. */
-PRNN_FN int tile_final(const struct chunk *k, prnn_i64 length, prnn_real tolerance, prnn_real (*next)[PRNN_N],
-                       prnn_real (*h)[PRNN_N], struct witness *pass)
+/* The final run of the tile from entries e, those behind the first guessed before it where 'is_guessed'; h: the exits,
+ * 'found' what the chunk before ended with. Returns whether that differs from the entry by more than the tolerance. */
+PRNN_FN int tile_final(const struct chunk *k, prnn_real tolerance, int is_guessed, prnn_real (*e)[PRNN_N],
+                       prnn_real (*h)[PRNN_N], prnn_real (*found)[PRNN_N], struct witness *pass)
 {
     prnn_real scale[PRNN_VC];
     int differs = 0;
-    chunk_final(k, h, scale);
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++)
-        pass->nonfinite |= chunk_is_real(k, v) && !real_is_finite(scale[v]);
-    const int is_last = k->w == PRNN_TILE_CHUNKS - 1 && k->rank == PRNN_CLUSTER - 1;
-    if (is_last || k->t0 + PRNN_CHUNK >= length)
-        return 0;
+    chunk_final(k, is_guessed && !chunk_is_first(k) && k->is_plain && k->count > 0, e, h, scale);
+    all_barrier(); /* entries are taken before exits are handed over */
+    entry_hand_over(k, h);
+    all_barrier(); /* exits are handed over */
+    states_copy(found, e);
+    entry_take(k, found, 0);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
-        prnn_real gap = 0, size = scale[v];
-        int is_same = 1;
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++) {
-            gap = larger_size(gap, residual(h[v][i], next[v][i]));
-            is_same &= real_is_same(h[v][i], next[v][i]);
-            size = real_larger(size, real_abs(next[v][i]));
-        }
-        if (is_same || !chunk_is_real(k, v))
+        const int nonfinite = !real_is_finite(scale[v]);
+        prnn_real gap;
+        const int is_off = entry_differs(e[v], found[v], tolerance, &gap, &scale[v]);
+        if (!chunk_is_real(k, v))
             continue;
+        pass->nonfinite |= nonfinite;
+        differs |= is_off;
         /* Also above the tolerance: the certificate says what is left, not that the loop believes to be done. */
-        witness_add(pass, gap, size, k->t0 + PRNN_CHUNK, k->c + v);
-        differs |= !(tolerance > 0 && gap <= tolerance * size && real_is_finite(size));
+        witness_add(pass, gap, scale[v], k->t0, k->c + v);
     }
     return differs;
 }
@@ -280,13 +265,8 @@ PRNN_FN void entry_warm_up(const struct chunk *k, struct outlook *outlook, prnn_
     if (PRNN_WARM_AHEAD && outlook->is_known) {
         states_copy(next, outlook->exit);
     } else {
-        PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++) {
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                next[v][i] = k->h0[v][i];
-        }
-        if (has_next && chunk_can_warm_up(k))
+        states_initial(k, next);
+        if (has_next && k->count == PRNN_CHUNK)
             chunk_warm_up(k, next);
     }
     if (has_next)
@@ -317,27 +297,30 @@ PRNN_FN int entry_rough(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real
 #endif
 
 /* Solve one tile from the entry e of its first chunk; h: the exits. Returns the number of corrections. */
-PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole, int is_warm,
-                            prnn_real tolerance, struct outlook *outlook, prnn_real (*e)[PRNN_N],
+PRNN_FN prnn_u32 tile_solve(const struct chunk *k, int is_whole, int is_warm, prnn_real tolerance,
+                            struct outlook *outlook, prnn_real (*e)[PRNN_N],
                             prnn_real (*h)[PRNN_N], struct witness *seen)
 {
-    prnn_real next[PRNN_VC][PRNN_N], delta[PRNN_VC][PRNN_N], d[PRNN_VC][PRNN_MATRIX];
+    prnn_real next[PRNN_VC][PRNN_N], found[PRNN_VC][PRNN_N], delta[PRNN_VC][PRNN_N], d[PRNN_VC][PRNN_MATRIX];
     prnn_u32 corrections = 0;
     int is_unknown = 0;
     struct witness pass;
+    /* Without a ring the final run may guess its entries. */
+    int is_guessed = PRNN_WARM_EXACT && is_warm && tolerance > 0;
 #if PRNN_ROUGH_FIRST
     if (is_warm) {
         entry_warm_up(k, outlook, e, next);
-    } else if (PRNN_AFFINE || PRNN_WARM_EXACT) {
-        /* Without a ring this is rare, and not worth another copy of the steps. */
+    } else if (PRNN_AFFINE) {
         entry_guess(k, e, next);
     } else {
         is_unknown = entry_rough(k, e, next);
         corrections = 1;
     }
 #else
-    (void)is_warm;
-    entry_guess(k, e, next);
+    if (!is_guessed)
+        entry_guess(k, e, next);
+    else if (!chunk_is_first(k))
+        states_initial(k, e); /* where nothing can be guessed */
 #endif
     outlook->is_known = 0;
 #if PRNN_RECORDED
@@ -365,8 +348,8 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
     }
 #endif
     (void)is_whole;
-    /* Where the steps before an entry say all of it, no correction is needed; where nearly all, a sweep is enough. */
-    int is_trusted = PRNN_WARM_EXACT && is_warm && tolerance > 0, is_settled = is_trusted;
+    /* Where the steps before the entries say all of them, no correction is needed. */
+    int is_settled = is_guessed;
     PRNN_NO_UNROLL
     for (;;) {
         PRNN_NO_UNROLL
@@ -381,24 +364,18 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, prnn_i64 length, int is_whole
             is_settled = !all_or(k, moved) || PRNN_AFFINE || corrections > PRNN_ALL_CHUNKS;
             entry_take(k, e, 0);
         }
-        states_copy(h, e);
         witness_none(&pass);
-        const int differs = tile_final(k, length, tolerance, next, h, &pass);
-        /* Above the tolerance Newton goes on; with tolerance 0, or when it has had its corrections, a sweep: every
-         * entry takes the exit before it, which ends in the bits of the sequential run after at most as many sweeps
-         * as chunks. The last chunk's exit is the entry of the next tile in any case. */
-        const int sweeps = !(tolerance > 0) || corrections > PRNN_ALL_CHUNKS ||
-                           (is_trusted && !PRNN_AFFINE);
-        is_trusted = 0;
-        if (sweeps || k->w == PRNN_TILE_CHUNKS - 1)
-            states_copy(next, h);
-        all_barrier(); /* entries are taken before others are handed over */
-        entry_hand_over(k, next);
+        const int differs = tile_final(k, tolerance, is_guessed, e, h, found, &pass);
         if (!all_or(k, differs))
             break;
-        entry_take(k, e, 0);
-        corrections += sweeps;
-        is_settled = sweeps;
+        /* Every entry takes the exit before it. With tolerance 0, or when Newton has had its corrections, that is the
+         * correction: a sweep, and after at most as many as there are chunks the bits are those of the sequential run.
+         * Behind guesses too, where it may be enough; a tangent that is exact says more. Else Newton goes on from it. */
+        is_settled = !(tolerance > 0) || corrections > PRNN_ALL_CHUNKS || (is_guessed && !PRNN_AFFINE);
+        states_copy(e, found);
+        states_copy(next, h);
+        corrections += is_settled;
+        is_guessed = 0;
     }
     witness_add_all(seen, &pass);
     return corrections;
@@ -420,11 +397,7 @@ PRNN_FN void final_state_store(const struct chunk *k, prnn_real (*h)[PRNN_N])
 PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 {
     const struct prnn_launch *launch = PRNN_LAUNCH;
-    const prnn_i64 channel_blocks =
-        (launch->head.channels + PRNN_BLOCK_CHANNELS - 1) / PRNN_BLOCK_CHANNELS;
-    const prnn_i64 block = PRNN_BID / PRNN_CLUSTER;
-    const struct place origin = place_of(&launch->head, block / channel_blocks,
-                                         block % channel_blocks * PRNN_BLOCK_CHANNELS);
+    const struct place origin = place_of_block(&launch->head);
     const prnn_i64 stride = (prnn_i64)PRNN_TILE_STEPS * PRNN_CLUSTER;
     const prnn_i64 tiles = (origin.length + stride - 1) / stride;
     struct chunk k;
@@ -484,9 +457,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
                    first + (PRNN_STAGES - 1) * stride, stride);
         k.base = ring_chunk(stage, k.w, k.c);
 #endif
-        k.t0 = first + k.w * PRNN_CHUNK;
-        const prnn_i64 left = origin.length - k.t0;
-        k.count = left < 0 ? 0 : left < PRNN_CHUNK ? (prnn_i32)left : PRNN_CHUNK;
+        chunk_begin(&k, first + k.w * PRNN_CHUNK, PRNN_CHUNK);
 #if PRNN_STAGES
         k.is_plain = is_plain && first + PRNN_TILE_STEPS <= origin.length;
 #endif
@@ -502,15 +473,14 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
         }
 #endif
         const prnn_u32 corrections =
-            tile_solve(&k, origin.length, (tile + 1) * stride <= origin.length, pace >= 0,
+            tile_solve(&k, (tile + 1) * stride <= origin.length, pace >= 0,
                        (prnn_real)launch->head.tolerance, &outlook, e, h, &seen);
         pace = pace_next(pace, corrections > (PRNN_WARM_EXACT && PRNN_AFFINE ? 0 : 1));
         max_corrections = corrections > max_corrections ? corrections : max_corrections;
         sum_corrections += corrections;
 #else
         prnn_real scale[PRNN_VC];
-        states_copy(h, e);
-        chunk_final(&k, h, scale);
+        chunk_final(&k, 0, e, h, scale);
         states_copy(e, h);
         PRNN_UNROLL
         for (int v = 0; v < PRNN_VC; v++)

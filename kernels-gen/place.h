@@ -1,6 +1,6 @@
 /* Requires  PRNN_ARGS, PRNN_STORAGE, the conversions of storage.h
  * Provides  struct prnn_launch, prnn_elem and its conversions, struct place: where the sequence and the channels of a
- *           thread stand in memory
+ *           thread stand in memory; place_of_block()
  * Launch    grid of batch * ceil(channels / PRNN_BLOCK_CHANNELS) * PRNN_CLUSTER thread blocks */
 struct prnn_launch {
     struct prnn_launch_head head;
@@ -55,6 +55,16 @@ PRNN_FN struct place place_of(const struct prnn_launch_head *head, prnn_i64 sequ
     }
     return at;
 }
+
+#ifdef PRNN_BLOCK_CHANNELS
+/* Of this thread block; the blocks of a cluster share one. */
+PRNN_FN struct place place_of_block(const struct prnn_launch_head *head)
+{
+    const prnn_i64 channel_blocks = (head->channels + PRNN_BLOCK_CHANNELS - 1) / PRNN_BLOCK_CHANNELS;
+    const prnn_i64 block = PRNN_BID / PRNN_CLUSTER;
+    return place_of(head, block / channel_blocks, block % channel_blocks * PRNN_BLOCK_CHANNELS);
+}
+#endif
 
 /* Direction of time in the tensors; known to the compiler unless sequences may be packed. */
 PRNN_FN prnn_i64 place_sign(const struct place *at)

@@ -31,17 +31,16 @@ PRNN_FN void row_out_move(struct row_out *to, const struct prnn_launch *launch, 
 PRNN_FN void row_out_store(const struct row_out *to, const struct prnn_launch *launch, const struct place *mine,
                            int steps, const prnn_real *v, int is_plain)
 {
-    prnn_elem *g = (prnn_elem *)(is_plain ? to->g + (prnn_i64)to->hop * steps : to->g);
-    /* Without a ring threads behind the last channel run the plain code, too. */
-    if (is_plain && (PRNN_STAGES || mine->channel < launch->head.channels)) {
+    if (is_plain) {
+        prnn_elem *g = (prnn_elem *)(to->g + (prnn_i64)to->hop * steps);
 #if PRNN_VC == 2
         PRNN_GST2(g, PRNN_TO_ELEM(v[0]), PRNN_TO_ELEM(v[1]));
 #else
         PRNN_GST(g, PRNN_TO_ELEM(v[0]));
 #endif
-    }
-    if (is_plain)
         return;
+    }
+    prnn_elem *g = (prnn_elem *)to->g;
     PRNN_UNROLL
     for (int c = 0; c < PRNN_VC; c++)
         if (mine->channel + c < launch->head.channels)

@@ -12,10 +12,9 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
     const struct prnn_launch *launch = PRNN_LAUNCH;
     PRNN_SHARED(prnn_real, s_carry, PRNN_S_ENTRY, PRNN_N *PRNN_BLOCK_CHANNELS);
     const prnn_i64 channels = launch->head.channels;
-    const prnn_i64 channel_blocks = (channels + PRNN_BLOCK_CHANNELS - 1) / PRNN_BLOCK_CHANNELS;
     const prnn_i32 c = PRNN_TID % PRNN_LANES, w = PRNN_TID / PRNN_LANES;
-    const struct place at = place_of(&launch->head, PRNN_BID / channel_blocks,
-                                     PRNN_BID % channel_blocks * PRNN_BLOCK_CHANNELS + c);
+    struct place at = place_of_block(&launch->head);
+    at.channel += c;
     const int is_inside = at.channel < channels;
     prnn_real h[1][PRNN_N], carry[1][PRNN_N];
     PRNN_UNROLL

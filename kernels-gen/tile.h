@@ -2,7 +2,7 @@
  *
  * Requires  chunk.h; PRNN_S_ENTRY, PRNN_S_FLAG
  * Provides  PRNN_ALL_CHUNKS; where a tile has several chunks entry_hand_over(), entry_hand_over_in_block(),
- *           entry_take(), chunk_is_first(), all_or(), all_barrier(), pace_next()
+ *           entry_take(), entry_differs(), chunk_is_first(), all_or(), all_barrier(), pace_next()
  * Layout    s_entry [PRNN_TILE_CHUNKS][PRNN_STATES][channels]: entries of the chunks; s_flag [PRNN_CLUSTER]
  * Launch    all threads, in block-uniform flow where there are barriers */
 #define PRNN_ALL_CHUNKS (PRNN_TILE_CHUNKS * PRNN_CLUSTER)
@@ -87,6 +87,22 @@ PRNN_FN void all_barrier(void)
 #else
     PRNN_BARRIER(); /* all threads */
 #endif
+}
+
+/* How far an entry is from what the chunk before ended with, 'gap', and the scale of that, which is at least what it is
+ * on entry. Returns whether it is more than the tolerance, or at tolerance 0 anything. */
+PRNN_FN int entry_differs(const prnn_real *e, const prnn_real *found, prnn_real tolerance, prnn_real *gap,
+                          prnn_real *scale)
+{
+    int is_same = 1;
+    *gap = 0;
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++) {
+        *gap = larger_size(*gap, residual(found[i], e[i]));
+        is_same &= real_is_same(found[i], e[i]);
+        *scale = real_larger(*scale, real_abs(e[i]));
+    }
+    return !is_same && !(tolerance > 0 && *gap <= tolerance * *scale && real_is_finite(*scale));
 }
 
 /* How the next tile begins, in kernels that begin in two ways. From 0: warm; what has failed weighs 5, what succeeded

@@ -222,7 +222,9 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
         const struct settle_steps most = settle_trusted_steps(assemble_rounding(o->storage));
         const uint32_t unrolled = unrolled_steps(n, o);
         tile.warm_steps = s->chunk < most.all ? s->chunk : most.all / unrolled * unrolled;
-        tile.warm_exact = s->chunk < most.exact ? s->chunk : most.exact / unrolled * unrolled;
+        /* Where functions approximate anyway there is one kind of steps. */
+        const uint32_t exact = o->mode == ASSEMBLE_ACCURATE ? most.exact : most.all;
+        tile.warm_exact = s->chunk < exact ? s->chunk : exact / unrolled * unrolled;
         return tile;
     }
     /* Only nonlinear cells in single precision gain from a rough guess. */
@@ -452,7 +454,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "TILE_STEPS", (uint64_t)s->tile_chunks * s->chunk);
         define(&text, "BLOCK_CHANNELS", (uint64_t)s->lanes * s->vc);
         define(&text, "UNROLL_STEPS", unrolled_steps(&n, o));
-        define(&text, "ROUGH_FIRST", tile.warm_steps > 0);
+        define(&text, "ROUGH_FIRST", tile.warm_steps > 0 && !tile.warm_exact);
         define(&text, "WARM_STEPS", tile.warm_steps);
         define(&text, "WARM_EXACT", tile.warm_exact);
         define(&text, "WARM_AHEAD", tile.is_warm_ahead);
