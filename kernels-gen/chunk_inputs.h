@@ -66,8 +66,7 @@ typedef struct { prnn_u32 pair; } prnn_elem_group;
 PRNN_FN prnn_elem_group elem_group_load(const prnn_elem *g, int is_last_use)
 {
     prnn_elem_group group;
-    const prnn_u32 *at = (const prnn_u32 *)g;
-    group.pair = is_last_use ? PRNN_GLD_LAST(at) : PRNN_GLD(at);
+    PRNN_GLD_INPUT((const prnn_u32 *)g, group.pair, is_last_use);
     return group;
 }
 
@@ -87,9 +86,9 @@ PRNN_FN prnn_elem_group elem_group_load(const prnn_elem *g, int is_last_use)
 {
     prnn_elem_group group;
 #if PRNN_VC == 2
-    PRNN_GLD2(g, group.v[0], group.v[1], is_last_use);
+    PRNN_GLD_INPUT2(g, group.v[0], group.v[1], is_last_use);
 #else
-    group.v[0] = is_last_use ? PRNN_GLD_LAST(g) : PRNN_GLD(g);
+    PRNN_GLD_INPUT(g, group.v[0], is_last_use);
 #endif
     return group;
 }
@@ -123,10 +122,13 @@ PRNN_FN void reader_ask(struct reader *reader, const struct chunk *k, int group,
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++) {
         const prnn_elem *g = (const prnn_elem *)(reader->g[i] + (prnn_i64)reader->hop[i] * slot);
-        if (cell_input_is_shared(i))
-            elem_group_fill(&reader->row[slot][i], PRNN_GLD(g));
-        else
+        if (cell_input_is_shared(i)) {
+            prnn_elem one;
+            PRNN_GLD_INPUT(g, one, 0);
+            elem_group_fill(&reader->row[slot][i], one);
+        } else {
             reader->row[slot][i] = elem_group_load(g, is_last_use);
+        }
         if (slot == group - 1)
             reader->g[i] += (prnn_i64)reader->hop[i] * group;
     }

@@ -92,19 +92,54 @@ PRNN_FN void prnn_remote_store(prnn_i32 *s, int rank, prnn_i32 v)
 /* Store to element i of the same array of another block of the cluster (or one's own). */
 #define PRNN_RST(s, rank, i, v) prnn_remote_store((s) + (i), rank, v)
 
-/* Global memory. LAST: not read again by this kernel, so it need not stay in a cache. GLD2: two neighbours at an
+/* Global memory. Input: of a tensor that nobody writes while the kernel runs, so that stores do not stand in the way of
+ * asking for it early; last: not read again by this kernel, so it need not stay in a cache. Input2: two neighbours at an
  * address aligned to both. */
 #define PRNN_GLD(p) (*(p))
-#define PRNN_GLD_LAST(p) __ldcs(p)
-#define PRNN_GLD2(p, v0, v1, is_last)                                                              \
-    do {                                                                                           \
-        const auto *prnn_at_ = prnn_vector2(p);                                                    \
-        const auto prnn_pair_ = (is_last) ? __ldcs(prnn_at_) : *prnn_at_;                          \
-        (v0) = prnn_pair_.x;                                                                       \
-        (v1) = prnn_pair_.y;                                                                       \
-    } while (0)
-PRNN_FN const float2 *prnn_vector2(const float *p) { return (const float2 *)p; }
-PRNN_FN const double2 *prnn_vector2(const double *p) { return (const double2 *)p; }
+PRNN_FN void prnn_input_load(const float *p, float *v, int is_last)
+{
+    if (is_last)
+        asm("ld.global.cs.nc.f32 %0, [%1];" : "=f"(*v) : "l"(p));
+    else
+        asm("ld.global.nc.f32 %0, [%1];" : "=f"(*v) : "l"(p));
+}
+PRNN_FN void prnn_input_load(const double *p, double *v, int is_last)
+{
+    if (is_last)
+        asm("ld.global.cs.nc.f64 %0, [%1];" : "=d"(*v) : "l"(p));
+    else
+        asm("ld.global.nc.f64 %0, [%1];" : "=d"(*v) : "l"(p));
+}
+PRNN_FN void prnn_input_load(const unsigned short *p, unsigned short *v, int is_last)
+{
+    if (is_last)
+        asm("ld.global.cs.nc.u16 %0, [%1];" : "=h"(*v) : "l"(p));
+    else
+        asm("ld.global.nc.u16 %0, [%1];" : "=h"(*v) : "l"(p));
+}
+PRNN_FN void prnn_input_load(const prnn_u32 *p, prnn_u32 *v, int is_last)
+{
+    if (is_last)
+        asm("ld.global.cs.nc.u32 %0, [%1];" : "=r"(*v) : "l"(p));
+    else
+        asm("ld.global.nc.u32 %0, [%1];" : "=r"(*v) : "l"(p));
+}
+PRNN_FN void prnn_input_load2(const float *p, float *v, float *w, int is_last)
+{
+    if (is_last)
+        asm("ld.global.cs.nc.v2.f32 {%0, %1}, [%2];" : "=f"(*v), "=f"(*w) : "l"(p));
+    else
+        asm("ld.global.nc.v2.f32 {%0, %1}, [%2];" : "=f"(*v), "=f"(*w) : "l"(p));
+}
+PRNN_FN void prnn_input_load2(const double *p, double *v, double *w, int is_last)
+{
+    if (is_last)
+        asm("ld.global.cs.nc.v2.f64 {%0, %1}, [%2];" : "=d"(*v), "=d"(*w) : "l"(p));
+    else
+        asm("ld.global.nc.v2.f64 {%0, %1}, [%2];" : "=d"(*v), "=d"(*w) : "l"(p));
+}
+#define PRNN_GLD_INPUT(p, v, is_last) prnn_input_load(p, &(v), is_last)
+#define PRNN_GLD_INPUT2(p, v, w, is_last) prnn_input_load2(p, &(v), &(w), is_last)
 /* Streaming stores: written once, not read again by this kernel. */
 #define PRNN_GST(p, v) prnn_stream_store(p, v)
 PRNN_FN void prnn_stream_store(float *p, float v) { asm volatile("st.global.cs.f32 [%0], %1;" ::"l"(p), "f"(v) : "memory"); }

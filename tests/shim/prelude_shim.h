@@ -79,13 +79,13 @@ struct prnn_launch;
 
 /* Global memory. As the target of an assignment PRNN_GLD is counted as a read. */
 #define PRNN_GLD(p) (*(__typeof__(*(p)) *)shim_global_read((p), sizeof *(p), __LINE__))
-#define PRNN_GLD_LAST(p) PRNN_GLD(p)
-#define PRNN_GLD2(p, v0, v1, is_last)                                                              \
+#define PRNN_GLD_INPUT(p, v, is_last) ((void)(is_last), (void)((v) = PRNN_GLD(p)))
+#define PRNN_GLD_INPUT2(p, v, w, is_last)                                                          \
     ((void)({                                                                                      \
         const __typeof__(*(p)) *prnn_pair_ = shim_global_read((p), 2 * sizeof *(p), __LINE__);     \
         (void)(is_last);                                                                           \
-        (v0) = prnn_pair_[0];                                                                      \
-        (v1) = prnn_pair_[1];                                                                      \
+        (v) = prnn_pair_[0];                                                                       \
+        (w) = prnn_pair_[1];                                                                       \
     }))
 #define PRNN_GST(p, v)                                                                             \
     ((void)({                                                                                      \
