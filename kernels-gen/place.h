@@ -111,12 +111,14 @@ PRNN_FN prnn_real place_param(const struct prnn_launch *launch, int k, prnn_i64 
     return PRNN_GLD(base + (cell_param_is_shared(k) ? 0 : channel));
 }
 
+/* Of an input, which nobody writes meanwhile. */
 PRNN_FN prnn_real place_load(const struct prnn_launch *launch, int a, const struct place *at,
                              prnn_i64 t, prnn_i64 channel)
 {
     const struct prnn_arg *arg = &launch->arg[a];
-    return (prnn_real)PRNN_TO_REAL(
-        PRNN_GLD((const prnn_elem *)arg->base + place_offset(arg, at, t) + channel));
+    prnn_elem v;
+    PRNN_GLD_INPUT((const prnn_elem *)arg->base + place_offset(arg, at, t) + channel, v, 0);
+    return (prnn_real)PRNN_TO_REAL(v);
 }
 
 #ifdef PRNN_REAL_F64

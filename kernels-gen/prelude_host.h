@@ -18,6 +18,7 @@
 #define PRNN_EXPORT __attribute__((visibility("default")))
 
 #define PRNN_GLD(p) (*(p))
+#define PRNN_GLD_INPUT(p, v, is_last) ((v) = *(p))
 #define PRNN_GST(p, v) ((void)(*(p) = (v)))
 
 #define PRNN_FMA32(a, b, c) __builtin_fmaf(a, b, c)

@@ -64,13 +64,25 @@ static const struct function functions[WORK_FUNCTION_COUNT] = {
                       IR_COTANGENT, IR_OUT_ADJ_STATE, true},
 };
 
-/* Clocks from the source to a value; negative: it does not depend on it. */
-static double depth_of(const double *depth, const struct ir *ir, enum ir_kind source, ir_ref ref)
+/* Whether a value that a function reads differs from step to step; parameters and constants do not,
+ * and what is made of them alone is computed once. */
+static bool is_of_step(enum ir_kind kind)
 {
-    if (ir_kind(ref) == IR_VALUE)
+    return kind != IR_PARAM && kind != IR_CONSTANT && kind != IR_NONE;
+}
+
+/* Clocks to a value from the source, or from whatever is read at a step where 'is_any'; negative:
+ * it does not depend on that. */
+static double depth_of(const double *depth, const struct ir *ir, const struct function *function,
+                       bool is_any, ir_ref ref)
+{
+    const enum ir_kind kind = ir_kind(ref);
+    if (kind == IR_VALUE)
         return depth[ir_index(ref)];
+    if (is_any)
+        return is_of_step(kind) ? 0 : -1;
     /* Cotangents of outputs do not come from the step behind. */
-    return ir_kind(ref) == source && ir_index(ref) < ir->states ? 0 : -1;
+    return kind == function->source && ir_index(ref) < ir->states ? 0 : -1;
 }
 
 static double larger(double a, double b)
@@ -78,26 +90,42 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
+/* The depth of every live value, and of the deepest target. */
+static double depths_find(double *depth, const struct ir *ir, const struct function *function,
+                          bool is_any, enum work_math math, const uint8_t *live)
+{
+    double most = 0;
+    for (uint32_t i = 0; i < ir->insn_count; i++) {
+        const struct ir_insn *insn = &ir->insns[i];
+        if (!live[i])
+            continue;
+        const double before = larger(larger(depth_of(depth, ir, function, is_any, insn->a),
+                                            depth_of(depth, ir, function, is_any, insn->b)),
+                                     depth_of(depth, ir, function, is_any, insn->c));
+        depth[i] = before < 0 ? -1 : before + price_of((enum ir_op)insn->op, math).latency;
+    }
+    for (uint32_t k = 0; k < ir->out_count; k++)
+        if (ir->outs[k].kind == function->target)
+            most = larger(most, depth_of(depth, ir, function, is_any, ir->outs[k].value));
+    return most;
+}
+
 static void find_one(struct work *out, const struct ir *ir, const struct function *function,
                      enum work_math math, const uint8_t *live, double *depth)
 {
     *out = (struct work){0};
+    out->depth = depths_find(depth, ir, function, true, math, live);
     for (uint32_t i = 0; i < ir->insn_count; i++) {
-        const struct ir_insn *insn = &ir->insns[i];
-        const struct price price = price_of((enum ir_op)insn->op, math);
-        if (!live[i])
+        if (!live[i] || depth[i] < 0)
             continue;
+        const struct price price = price_of((enum ir_op)ir->insns[i].op, math);
         out->issue += price.issue;
         out->special += price.special;
-        const double before = larger(larger(depth_of(depth, ir, function->source, insn->a),
-                                            depth_of(depth, ir, function->source, insn->b)),
-                                     depth_of(depth, ir, function->source, insn->c));
-        depth[i] = before < 0 ? -1 : before + price.latency;
     }
-    for (uint32_t k = 0; k < ir->out_count && function->has_chain; k++)
-        if (ir->outs[k].kind == function->target)
-            out->chain =
-                larger(out->chain, depth_of(depth, ir, function->source, ir->outs[k].value));
+    if (function->has_chain)
+        out->chain = depths_find(depth, ir, function, false, math, live);
+    else
+        out->depth = 0;
 }
 
 void work_find(struct work_table *out, const struct ir *ir, struct arena *arena)

@@ -23,12 +23,14 @@ enum work_function {
     WORK_FUNCTION_COUNT
 };
 
+/* Of what depends on a step: the rest is computed once. */
 struct work {
     double issue;   /* instructions */
     double special; /* results of the special-function unit, 16 a clock and multiprocessor */
     /* Clocks from the states before the step to those after it; of WORK_ADJOINT from the cotangents
      * of the states after it to those before it. Of WORK_BACKMAP 0: it depends on neither. */
     double chain;
+    double depth; /* ... from all that the step reads */
 };
 
 struct work_table {

@@ -10,14 +10,16 @@ struct constants {
     double bandwidth_share; /* of bus width times clock that a copy reaches */
     double memory_seconds;  /* from asking for a row to having it */
     double launch_seconds;
-    double step;     /* of a step besides its chain: loads, addresses */
-    double tangent;  /* ... of one that carries the tangent */
-    double in_order; /* ... of one that runs in order */
-    double adjoint;  /* of a step of the backward pass in order */
-    double overlap;  /* instructions of a warp that cannot hide behind its own chain, clocks each */
-    double scan;     /* for each chunk before a thread's own */
-    double barrier;  /* and for what stands beside it in a correction */
-    double cluster;  /* barrier of a cluster */
+    double step;        /* of a step besides its chain: loads, addresses */
+    double tangent;     /* ... of one that carries the tangent */
+    double in_order;    /* ... of one that runs in order */
+    double order_issue; /* in order: clocks of an instruction, where they are more than the chain */
+    double order_depth; /* ... share of what a step computes before its chain */
+    double adjoint;     /* of a step of the backward pass in order */
+    double overlap; /* instructions of a warp that cannot hide behind its own chain, clocks each */
+    double scan;    /* for each chunk before a thread's own */
+    double barrier; /* and for what stands beside it in a correction */
+    double cluster; /* barrier of a cluster */
     double cluster_each; /* ... for each of its thread blocks */
     double narrow;       /* share that a tile takes longer each time its lanes are halved from 32 */
     double pair;         /* ... with two channels a thread */
@@ -54,6 +56,8 @@ static const struct constants fitted = {
     .step = 20,
     .tangent = 1,
     .in_order = 22,
+    .order_issue = 1.5,
+    .order_depth = 0.3,
     .adjoint = 30,
     .overlap = 0.026,
     .scan = 11,
@@ -192,8 +196,14 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
         tile->issue += chunk * moves;
         tile->latency += k->overlap * chunk * moves;
     } else {
-        one = step_of(c, WORK_OUTPUTS, math, stores,
-                      k->step + (chunks * cluster > 1 ? 0 : k->in_order), 1);
+        one = step_of(c, WORK_OUTPUTS, math, stores, k->step, 1);
+        if (chunks * cluster == 1) {
+            /* A warp has nothing but its own step to go on with. */
+            const struct work *work = &c->problem->work->of[WORK_OUTPUTS][math];
+            const double beside = k->order_issue * c->strategy->vc * work->issue +
+                                  k->order_depth * (work->depth - work->chain);
+            one.latency = k->step + k->in_order + c->alone * blend(work->chain, beside, k->blend);
+        }
         add(tile, &one, (double)count.finals * chunk);
         tile->latency += (double)count.finals * k->barrier;
     }
