@@ -82,7 +82,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
                    (tile - (PRNN_STAGES - 1)) * stride + begin, -stride);
         const prnn_i32 chunk = PRNN_TILE_CHUNKS - 1 - k.w;
         chunk_begin(&k, tile * stride + begin + chunk * PRNN_CHUNK, PRNN_CHUNK);
-        k.base = ring_chunk(stage, chunk, k.c);
+        chunk_in_stage(&k, stage, chunk);
         k.is_plain = is_plain && tile * stride + begin + PRNN_TILE_STEPS <= origin.length;
 #if PRNN_TILE_CHUNKS > 1
         prnn_real saved[PRNN_CHUNK][PRNN_VC][PRNN_KEPT];

@@ -17,7 +17,7 @@ PRNN_FN struct chunk slice_of(const struct chunk *k, prnn_i32 i, prnn_i32 stage)
     struct chunk slice = *k;
     chunk_begin(&slice, k->t0 + i * PRNN_SLICE, PRNN_SLICE);
     slice.is_plain = k->is_plain && slice.count == PRNN_SLICE;
-    slice.base = ring_chunk(stage, PRNN_TILE_CHUNKS - 1 - k->w, k->c);
+    chunk_in_stage(&slice, stage, PRNN_TILE_CHUNKS - 1 - k->w);
     return slice;
 }
 

@@ -24,7 +24,7 @@ PRNN_FN void step_load(const struct chunk *k, prnn_i32 s, struct step_values *at
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++) {
         if (cell_input_is_shared(i)) {
-            v[0] = place_load(k->launch, PRNN_ARG_X + i, &k->at, k->t0 + s, 0);
+            v[0] = ring_load_common(k->common, s, cell_input_row(i));
             v[PRNN_VC - 1] = v[0];
         } else {
             ring_load(v, k->base, s, cell_input_row(i));

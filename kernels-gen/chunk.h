@@ -1,7 +1,7 @@
 /* A chunk: the steps of a tile that one thread runs.
  *
- * Requires  place.h; PRNN_UNROLL_STEPS divides PRNN_CHUNK
- * Provides  struct chunk, chunk_begin(), chunk_fast_steps(), chunk_is_real(); states_copy(), states_initial(), residual(), larger_size()
+ * Requires  ring.h; PRNN_UNROLL_STEPS divides PRNN_CHUNK
+ * Provides  struct chunk, chunk_begin(), chunk_in_stage(), chunk_fast_steps(), chunk_is_real(); states_copy(), states_initial(), residual(), larger_size()
  * Launch    a thread owns a chunk and PRNN_VC channels */
 #define PRNN_N PRNN_STATES
 
@@ -12,6 +12,7 @@ struct chunk {
     prnn_i64 t0;      /* first step */
     prnn_i32 count;   /* steps inside the sequence, 0 .. PRNN_CHUNK */
     prnn_i32 base;    /* of its rows in the ring */
+    prnn_i32 common;  /* ... of what is one for all channels */
     prnn_i32 c;       /* first channel within the block */
     prnn_i32 w, rank; /* chunk of the block, block of the cluster, in the order of the scan */
     /* With a ring: rows start at 16 bytes, and all channels and steps of the thread block's part of the tile are there.
@@ -27,6 +28,13 @@ PRNN_FN void chunk_begin(struct chunk *k, prnn_i64 t0, prnn_i32 steps)
     const prnn_i64 left = k->at.length - t0;
     k->t0 = t0;
     k->count = left < 0 ? 0 : left < steps ? (prnn_i32)left : steps;
+}
+
+/* The rows of chunk w of the block, of these steps, are in a stage of the ring. */
+PRNN_FN void chunk_in_stage(struct chunk *k, prnn_i32 stage, prnn_i32 w)
+{
+    k->base = ring_chunk(stage, w, k->c);
+    k->common = ring_common(stage, w);
 }
 
 /* The steps of the chunk, from its first, that are run in groups of PRNN_UNROLL_STEPS; the others one by one. */

@@ -27,7 +27,11 @@ PRNN_FN void inputs_load(struct step_inputs *in, const struct chunk *k, prnn_i32
     for (int i = 0; i < PRNN_INPUTS; i++) {
         prnn_real v[PRNN_VC];
         if (cell_input_is_shared(i)) {
+#if PRNN_STAGES
+            const prnn_real one = ring_load_common(k->common, s, cell_input_row(i));
+#else
             const prnn_real one = place_load(k->launch, PRNN_ARG_X + i, &k->at, k->t0 + s, 0);
+#endif
             PRNN_UNROLL
             for (int c = 0; c < PRNN_VC; c++)
                 v[c] = one;

@@ -455,7 +455,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
         PRNN_BARRIER(); /* all threads: the tile, or two, have arrived, and the stage before is read */
         ring_issue(&ring, launch, &origin, (stage + PRNN_STAGES - 1) % PRNN_STAGES,
                    first + (PRNN_STAGES - 1) * stride, stride);
-        k.base = ring_chunk(stage, k.w, k.c);
+        chunk_in_stage(&k, stage, k.w);
 #endif
         chunk_begin(&k, first + k.w * PRNN_CHUNK, PRNN_CHUNK);
 #if PRNN_STAGES
@@ -469,7 +469,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #if PRNN_WARM_AHEAD
         if (outlook.is_whole) {
             outlook.chunk.t0 += stride;
-            outlook.chunk.base = ring_chunk((stage + 1) % PRNN_STAGES, k.w, k.c);
+            chunk_in_stage(&outlook.chunk, (stage + 1) % PRNN_STAGES, k.w);
         }
 #endif
         const prnn_u32 corrections =

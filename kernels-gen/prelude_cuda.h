@@ -58,6 +58,20 @@ PRNN_FN struct prnn_pair64 prnn_pair_at(const double *p) { return *(const struct
                      (unsigned)__cvta_generic_to_shared((s) + (i))),                               \
                  "l"(g), "r"((valid) ? 16 : 0)                                                     \
                  : "memory")
+/* ... and of one element; what is smaller than 4 bytes is there at once. */
+PRNN_FN void prnn_async_copy_elem(float *s, const float *g, int valid)
+{
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"((unsigned)__cvta_generic_to_shared(s)), "l"(g), "r"(valid ? 4 : 0) : "memory");
+}
+PRNN_FN void prnn_async_copy_elem(double *s, const double *g, int valid)
+{
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"((unsigned)__cvta_generic_to_shared(s)), "l"(g), "r"(valid ? 8 : 0) : "memory");
+}
+PRNN_FN void prnn_async_copy_elem(unsigned short *s, const unsigned short *g, int valid)
+{
+    *s = valid ? *g : (unsigned short)0;
+}
+#define PRNN_ASYNC_COPY_ELEM(s, i, g, valid) prnn_async_copy_elem((s) + (i), g, valid)
 #define PRNN_ASYNC_COMMIT() asm volatile("cp.async.commit_group;" ::: "memory")
 #define PRNN_ASYNC_WAIT(n) asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory")
 

@@ -1,10 +1,12 @@
-/* Requires  ring_arg(), ring_shift(): the tensor of a row and its shift in time; PRNN_RING_ROWS, PRNN_RING_PAD,
- *           PRNN_S_RING, PRNN_STAGES, PRNN_TILE_CHUNKS, PRNN_CHUNK, PRNN_SLICE, PRNN_BLOCK_CHANNELS
+/* Requires  ring_arg(), ring_shift(): the tensor of a row and its shift in time; ring_common_arg(): that of an input
+ *           which is one for all channels; PRNN_RING_ROWS, PRNN_RING_COMMON, PRNN_RING_PAD, PRNN_S_RING,
+ *           PRNN_S_COMMON, PRNN_STAGES, PRNN_TILE_CHUNKS, PRNN_CHUNK, PRNN_SLICE, PRNN_BLOCK_CHANNELS
  * Provides  rows of sequence tensors streamed through shared memory ahead of their use. A stage holds a slice of
  *           each chunk: the whole of it, PRNN_SLICE is PRNN_CHUNK, or a part, and then the steps of a stage are
  *           not neighbours in time
  * Layout    s_ring [PRNN_STAGES][PRNN_TILE_CHUNKS] of [PRNN_SLICE][PRNN_RING_ROWS][PRNN_BLOCK_CHANNELS] and
- *           PRNN_RING_PAD, prnn_elem; with the padding the chunks of a warp lie in different banks
+ *           PRNN_RING_PAD, prnn_elem; with the padding the chunks of a warp lie in different banks.
+ *           s_common [PRNN_STAGES][PRNN_TILE_CHUNKS][PRNN_SLICE][PRNN_RING_COMMON]
  * Launch    all threads of the block call ring_begin() and ring_issue(), in block-uniform flow */
 #define PRNN_PIECE (16 / (int)sizeof(prnn_elem)) /* elements of an asynchronous copy */
 #define PRNN_PIECES (PRNN_BLOCK_CHANNELS / PRNN_PIECE)
@@ -20,6 +22,9 @@
 #define PRNN_RING_STEPS (PRNN_TILE_CHUNKS * PRNN_SLICE) /* of a stage */
 #define PRNN_RING_SPAN ((PRNN_TILE_CHUNKS - 1) * PRNN_CHUNK + PRNN_SLICE) /* from the first of them to the last */
 #define SHARED_RING PRNN_SHARED(prnn_elem, s_ring, PRNN_S_RING, PRNN_RING_ELEMS)
+
+#define PRNN_COMMON_STAGE (PRNN_RING_STEPS * PRNN_RING_COMMON)
+#define SHARED_COMMON PRNN_SHARED(prnn_elem, s_common, PRNN_S_COMMON, PRNN_STAGES *PRNN_COMMON_STAGE)
 
 /* Where this thread reads next, per row: its first piece of the next stage to be issued. */
 struct ring {
@@ -90,6 +95,25 @@ PRNN_FN void ring_issue_elements(const struct prnn_launch *launch, const struct 
 }
 #endif
 
+#if PRNN_RING_COMMON
+/* What is one for all channels: an element a step. */
+PRNN_FN void ring_issue_common(const struct prnn_launch *launch, const struct place *block, prnn_i32 stage, prnn_i64 t0)
+{
+    SHARED_COMMON;
+    PRNN_NO_UNROLL
+    for (prnn_i32 step = PRNN_TID; step < PRNN_RING_STEPS; step += PRNN_THREADS) {
+        const prnn_i64 t = t0 + ring_time(step);
+        const prnn_i32 to = stage * PRNN_COMMON_STAGE + step * PRNN_RING_COMMON;
+        PRNN_UNROLL
+        for (int row = 0; row < PRNN_RING_COMMON; row++) {
+            const struct prnn_arg *arg = &launch->arg[ring_common_arg(row)];
+            PRNN_ASYNC_COPY_ELEM(s_common, to + row, (const prnn_elem *)arg->base + place_offset(arg, block, t),
+                                 t >= 0 && t < block->length);
+        }
+    }
+}
+#endif
+
 /* Start copying the steps from t0 on into a stage; stages follow each other 'stride' steps apart.
  * Steps outside the sequence and channels past the last become zeros. One commit group, also where there is
  * nothing to copy. */
@@ -131,6 +155,9 @@ PRNN_FN void ring_issue(struct ring *ring, const struct prnn_launch *launch, con
     (void)t0;
     (void)stride;
 #endif
+#if PRNN_RING_COMMON
+    ring_issue_common(launch, block, stage, t0);
+#endif
     PRNN_ASYNC_COMMIT();
 }
 
@@ -138,6 +165,12 @@ PRNN_FN void ring_issue(struct ring *ring, const struct prnn_launch *launch, con
 PRNN_FN prnn_i32 ring_chunk(prnn_i32 stage, prnn_i32 w, prnn_i32 c)
 {
     return stage * PRNN_RING_STAGE + w * PRNN_RING_CHUNK + c;
+}
+
+/* Where its elements that are one for all channels stand. */
+PRNN_FN prnn_i32 ring_common(prnn_i32 stage, prnn_i32 w)
+{
+    return stage * PRNN_COMMON_STAGE + w * PRNN_SLICE * PRNN_RING_COMMON;
 }
 
 /* The PRNN_VC neighbouring channels of a thread from a row of step s of the chunk at 'base'. */
@@ -153,4 +186,11 @@ PRNN_FN void ring_load(prnn_real *v, prnn_i32 base, prnn_i32 s, prnn_i32 row)
 #else
     v[0] = (prnn_real)PRNN_TO_REAL(PRNN_SLD(s_ring, at));
 #endif
+}
+
+/* Element 'row' of those that are one for all channels, of step s of the chunk at 'common'. */
+PRNN_FN prnn_real ring_load_common(prnn_i32 common, prnn_i32 s, prnn_i32 row)
+{
+    SHARED_COMMON;
+    return (prnn_real)PRNN_TO_REAL(PRNN_SLD(s_common, common + s * PRNN_RING_COMMON + row));
 }

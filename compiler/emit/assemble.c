@@ -94,7 +94,7 @@ static uint32_t slice_of(const struct assemble_options *o)
 
 /* Shared memory of a kernel: byte offsets of its arrays. */
 struct layout {
-    uint64_t ring, entries, carry, maps, public_maps, flags, report, bytes;
+    uint64_t ring, common, entries, carry, maps, public_maps, flags, report, bytes;
     uint64_t ring_pad; /* elements behind each chunk of the ring */
 };
 
@@ -130,7 +130,9 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     }
     if (o->kernel != ASSEMBLE_SCAN) {
         at.ring_pad = ring_pad(o, rows, channels * element, element);
-        at.entries = s->stages * w * (slice_of(o) * rows * channels + at.ring_pad) * element;
+        at.common = s->stages * w * (slice_of(o) * rows * channels + at.ring_pad) * element;
+        at.common = (at.common + 15) / 16 * 16;
+        at.entries = at.common + s->stages * w * slice_of(o) * n->shared_inputs * element;
         at.entries = (at.entries + 15) / 16 * 16;
     }
     at.carry = at.entries + (is_scanned && (is_forward || assemble_is_long(o)) ? w * vector : 0);
@@ -314,12 +316,20 @@ static void add_ring_rows(struct textbuf *out, const struct counts *n,
 {
     const bool is_forward = o->kernel == ASSEMBLE_FORWARD;
     const uint32_t inputs = n->inputs - n->shared_inputs;
-    uint32_t row = 0;
+    uint32_t row = 0, common = 0;
+    /* Of those that are one for all channels their number among each other. */
     textbuf_add(out, "PRNN_CONST_FN int cell_input_row(int k)\n{\n    return ");
     for (uint32_t k = 0; k < n->inputs; k++) {
         uint32_t element;
-        if (!ir_decl_of(ir, IR_ROLE_INPUT, k, &element)->is_shared)
-            textbuf_printf(out, "k == %u ? %u : ", k, row++);
+        const bool is_shared = ir_decl_of(ir, IR_ROLE_INPUT, k, &element)->is_shared;
+        textbuf_printf(out, "k == %u ? %u : ", k, is_shared ? common++ : row++);
+    }
+    textbuf_add(out, "-1;\n}\n\nPRNN_CONST_FN int ring_common_arg(int row)\n{\n    return ");
+    common = 0;
+    for (uint32_t k = 0; k < n->inputs; k++) {
+        uint32_t element;
+        if (ir_decl_of(ir, IR_ROLE_INPUT, k, &element)->is_shared)
+            textbuf_printf(out, "row == %u ? PRNN_ARG_X + %u : ", common++, k);
     }
     textbuf_add(out, "-1;\n}\n\nPRNN_CONST_FN int ring_arg(int row)\n{\n    return ");
     row = 0;
@@ -465,8 +475,10 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "RECORDED", tile.recorded > 0);
         define(&text, "RECORD_HALVES", tile.in_halves);
         define(&text, "TRANSPOSED", o->kernel == ASSEMBLE_BACKWARD);
+        define(&text, "RING_COMMON", s->stages ? n.shared_inputs : 0);
         define(&text, "RING_PAD", at.ring_pad);
         define(&text, "S_RING", at.ring);
+        define(&text, "S_COMMON", at.common);
         define(&text, "S_ENTRY", at.entries);
         define(&text, "S_CARRY", at.carry);
         define(&text, "S_MAP", at.maps);

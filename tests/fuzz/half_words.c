@@ -48,6 +48,7 @@ static const char *const words[] = {
     "cell_adjoint",
     "cell_input_row",
     "ring_arg",
+    "ring_common_arg",
     "ring_shift",
     "ring_gradient_row",
 };

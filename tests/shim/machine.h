@@ -14,6 +14,7 @@ enum thread_state { THREAD_READY, AT_BARRIER, AT_CLUSTER_BARRIER, AT_SHUFFLE, TH
 struct copy {
     struct block *block;
     size_t offset;
+    unsigned bytes;
     const void *source; /* NULL: zeros */
     unsigned group;
 };

@@ -227,15 +227,16 @@ void *shim_remote_write(void *s, int rank, long long i, unsigned size, int line)
 
 static const void *global_access(const void *p, unsigned bytes, bool is_write, int line);
 
-void shim_async_copy(void *s, long long i, unsigned size, const void *g, int is_valid, int line)
+void shim_async_copy(void *s, long long i, unsigned size, unsigned bytes, const void *g,
+                     int is_valid, int line)
 {
     struct thread *self = machine_self();
     struct place place;
-    void *at = block_write(self->block, s, i, size, 16, true, "copies to", line, &place);
-    const void *source = is_valid ? global_access(g, 16, false, line) : NULL;
+    void *at = block_write(self->block, s, i, size, bytes, true, "copies to", line, &place);
+    const void *source = is_valid ? global_access(g, bytes, false, line) : NULL;
     if (!at || (is_valid && !source))
         return;
-    memset(at, 0xff, 16);
+    memset(at, 0xff, bytes);
     if (self->copies == self->copy_capacity) {
         size_t capacity = self->copy_capacity ? 2 * self->copy_capacity : 8;
         struct copy *larger = realloc(self->copy, capacity * sizeof *larger);
@@ -244,7 +245,8 @@ void shim_async_copy(void *s, long long i, unsigned size, const void *g, int is_
         self->copy = larger;
         self->copy_capacity = capacity;
     }
-    self->copy[self->copies++] = (struct copy){self->block, place.offset, source, self->groups};
+    self->copy[self->copies++] =
+        (struct copy){self->block, place.offset, bytes, source, self->groups};
 }
 
 void shim_async_commit(void)
@@ -266,11 +268,11 @@ void shim_async_wait(int pending, int line)
             continue;
         }
         if (copy.source)
-            memcpy(copy.block->pool + copy.offset, copy.source, 16);
+            memcpy(copy.block->pool + copy.offset, copy.source, copy.bytes);
         else
-            memset(copy.block->pool + copy.offset, 0, 16);
+            memset(copy.block->pool + copy.offset, 0, copy.bytes);
         if (machine.config.check)
-            shadow_land(&copy.block->shadow, copy.offset, 16, &view);
+            shadow_land(&copy.block->shadow, copy.offset, copy.bytes, &view);
     }
     self->copies = kept;
 }

@@ -63,7 +63,15 @@ struct prnn_launch;
 
 /* Asynchronous copies land at WAIT, not before; until then the place holds 0xff bytes. */
 #define PRNN_ASYNC_COPY16(s, i, g, valid)                                                          \
-    shim_async_copy((s), (i), sizeof *(s), (g), (valid) ? 1 : 0, __LINE__)
+    shim_async_copy((s), (i), sizeof *(s), 16, (g), (valid) ? 1 : 0, __LINE__)
+#define PRNN_ASYNC_COPY_ELEM(s, i, g, valid)                                                       \
+    do {                                                                                           \
+        const int prnn_valid_ = (valid) ? 1 : 0;                                                   \
+        if (sizeof *(s) < 4)                                                                       \
+            PRNN_SST(s, i, prnn_valid_ ? PRNN_GLD(g) : 0);                                         \
+        else                                                                                       \
+            shim_async_copy((s), (i), sizeof *(s), sizeof *(s), (g), prnn_valid_, __LINE__);       \
+    } while (0)
 #define PRNN_ASYNC_COMMIT() shim_async_commit()
 #define PRNN_ASYNC_WAIT(n) shim_async_wait((n), __LINE__)
 

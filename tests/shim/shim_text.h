@@ -40,7 +40,8 @@ int shim_barrier(int line, int is_or, int p);
 void shim_cluster_barrier(int line);
 void shim_shuffle(void *value, unsigned size, enum shim_shuffle_kind kind, int distance, int line);
 
-void shim_async_copy(void *s, long long i, unsigned size, const void *g, int is_valid, int line);
+void shim_async_copy(void *s, long long i, unsigned size, unsigned bytes, const void *g,
+                     int is_valid, int line);
 void shim_async_commit(void);
 void shim_async_wait(int pending, int line);
 
