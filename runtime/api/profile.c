@@ -9,14 +9,14 @@
 
 /* Share of the time of running in order that a strategy for parallel solving may be predicted to
  * take. Where it takes many corrections, their number depends on the inputs, and may well be half
- * as many again; tiles of few chunks that took two and more took 1.4 to 2.4 times what was
- * predicted (brc, ctrnn, indrnn_relu, lrc on an H200). With one, up to 1.4 times (rglru). */
+ * as many again. Tiles of few chunks that took two and more took 1.4 to 2.4 times what was
+ * predicted (brc, ctrnn, indrnn_relu, lrc on an H200), with one up to 1.4 times (hgrn, rglru). */
 static double clear_win(const struct strategy *strategy, double corrections)
 {
     enum { FEW_CHUNKS = 8 };
-    if (corrections >= 2 && strategy->tile_chunks * strategy->cluster <= FEW_CHUNKS)
-        return 0.45;
-    return corrections > 3 ? 0.7 : corrections > 1 ? 0.75 : 0.85;
+    if (strategy->tile_chunks * strategy->cluster <= FEW_CHUNKS && corrections >= 1)
+        return corrections >= 2 ? 0.45 : 0.7;
+    return corrections > 3 ? 0.7 : corrections > 1 ? 0.75 : 0.9;
 }
 
 struct search {
