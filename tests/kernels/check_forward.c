@@ -111,12 +111,22 @@ END_TEST
 START_TEST(every_storage_type_keeps_its_precision)
 {
     static const enum assemble_storage storages[] = {ASSEMBLE_F64, ASSEMBLE_BF16, ASSEMBLE_F16};
-    /* Pairs of channels with a ring; without one, where a shared input is one element for both. */
+    /* Pairs of channels with a ring; without one, where a shared input is one element for both; and
+     * shared inputs of several elements beside the ring. */
+    static const struct {
+        const char *cell;
+        int strategy;
+    } kinds[] = {
+        {kernel_cell_lstm, 3},
+        {kernel_cell_shared, 7},
+        {"cell common { state h; input s : shared; input u; input t[2] : shared; param a;\n"
+         "h' = tanh(a*h + u*s + t[0]) - 0.25*t[1]; }\n",
+         3}};
     const struct assemble_options options =
-        options_of(_i < 3 ? 3 : 7, storages[_i % 3], ASSEMBLE_ACCURATE, false);
+        options_of(kinds[_i / 3].strategy, storages[_i % 3], ASSEMBLE_ACCURATE, false);
     struct kernel_plan plan;
     double ratio = 0;
-    kernel_plan_load(&plan, _i < 3 ? kernel_cell_lstm : kernel_cell_shared, &options, NULL);
+    kernel_plan_load(&plan, kinds[_i / 3].cell, &options, NULL);
     const struct kernel_shape aligned = {
         .batch = 1, .steps = 31, .channels = 40, .is_aligned = true, .has_h0 = true};
     const struct kernel_shape odd = {.batch = 3, .steps = 29, .channels = 17};
@@ -469,7 +479,7 @@ int main(void)
     tcase_add_loop_test(tcase, states_and_outputs_are_the_interpreters_for_every_strategy, 0,
                         CELLS * KERNEL_STRATEGIES);
     tcase_add_loop_test(tcase, rows_of_long_chunks_arrive_in_their_places, 0, 2);
-    tcase_add_loop_test(tcase, every_storage_type_keeps_its_precision, 0, 6);
+    tcase_add_loop_test(tcase, every_storage_type_keeps_its_precision, 0, 9);
     tcase_add_loop_test(tcase, tolerance_zero_has_the_bits_of_the_sequential_run, 0,
                         2 * (KERNEL_STRATEGIES - 1));
     tcase_add_loop_test(tcase, chaotic_cell_ends_with_the_bits_of_the_sequential_run, 0, 2);

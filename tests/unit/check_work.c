@@ -54,6 +54,29 @@ START_TEST(the_chain_runs_from_state_to_state)
 }
 END_TEST
 
+/* In order a warp also waits for what stands before the chain. */
+START_TEST(the_depth_counts_what_the_inputs_lead_to)
+{
+    work_of("state h; input u; g = tanh(exp(u)); h' = g*h + u;");
+    const struct work *step = &found.of[WORK_STEP][WORK_ACCURATE];
+    ck_assert(step->depth > step->chain + 40);
+    work_of("state h; input u; h' = tanh(0.5*h + u);");
+    ck_assert(step->depth == step->chain);
+}
+END_TEST
+
+/* The compiler of the kernels moves it out of the loop over steps. */
+START_TEST(what_is_made_of_parameters_alone_is_not_counted)
+{
+    work_of("state h; input u; param p; h' = 0.5*h + u;");
+    const struct work plain = found.of[WORK_STEP][WORK_ACCURATE];
+    work_of("state h; input u; param p; q = exp(-exp(p))*cos(p); h' = q*h + u;");
+    const struct work *step = &found.of[WORK_STEP][WORK_ACCURATE];
+    ck_assert(step->issue == plain.issue && step->special == 0);
+    ck_assert(step->depth == plain.depth);
+}
+END_TEST
+
 START_TEST(a_state_that_passes_through_has_no_chain)
 {
     work_of("state a; state b; input u; a' = b; b' = tanh(u);");
@@ -81,6 +104,8 @@ int main(void)
     TCase *tcase = tcase_create("work");
     tcase_add_test(tcase, only_what_a_function_computes_is_counted);
     tcase_add_test(tcase, the_chain_runs_from_state_to_state);
+    tcase_add_test(tcase, the_depth_counts_what_the_inputs_lead_to);
+    tcase_add_test(tcase, what_is_made_of_parameters_alone_is_not_counted);
     tcase_add_test(tcase, a_state_that_passes_through_has_no_chain);
     tcase_add_test(tcase, special_results_of_the_gated_unit);
     Suite *suite = suite_create("work");
