@@ -19,7 +19,7 @@ struct backend_shape {
     bool is_backward, has_resets, is_packed, is_reversed;
     uint32_t state_written,
         state_gradient;        /* PRNN_STATE_WRITTEN, PRNN_STATE_GRADIENT of the text */
-    int32_t threads;           /* CPU; 0: as OpenMP gives */
+    int32_t threads;           /* CPU; 0: OMP_NUM_THREADS, else the processors */
     double tolerance;          /* resolved: never negative */
     struct prnn_counts counts; /* outputs: expressions only */
     struct launch_places places;

@@ -1,16 +1,20 @@
 #include "cpu_parallel.h"
 
-#include <omp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { WORKERS_MAX = 255 };
 /* Whatever RLIMIT_STACK says: kernels keep some tens of KiB. Untouched pages cost nothing. */
 #define STACK_BYTES ((size_t)2 << 20)
+
+/* Of the OpenMP of the host program, where it has one. */
+extern int omp_in_parallel(void) __attribute__((weak));
 
 /* A loop under way; lives on its caller's stack. */
 struct loop {
@@ -83,7 +87,18 @@ static void *worker_run(void *nothing)
 
 int cpu_parallel_default(void)
 {
-    return omp_get_max_threads();
+    /* As OpenMP reads it; what stands behind a comma is for nested regions. */
+    const char *text = secure_getenv("OMP_NUM_THREADS");
+    char *end;
+    cpu_set_t processors;
+    long wanted = text ? strtol(text, &end, 10) : 0;
+    if (wanted < 1 || (*end && *end != ',' && *end != ' ')) {
+        CPU_ZERO(&processors);
+        wanted = sched_getaffinity(0, sizeof processors, &processors) == 0
+                     ? CPU_COUNT(&processors)
+                     : sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return wanted < 1 ? 1 : wanted <= WORKERS_MAX ? (int)wanted : WORKERS_MAX + 1;
 }
 
 void cpu_parallel_prepare(int threads)
@@ -110,7 +125,8 @@ void cpu_parallel(int threads, int64_t count, cpu_item *item, void *context)
 {
     struct loop loop = {
         .item = item, .context = context, .count = count, .wanted = threads, .joined = 1};
-    const bool is_shared = threads > 1 && count > 1 && is_owner() && !omp_in_parallel();
+    const bool is_shared =
+        threads > 1 && count > 1 && is_owner() && !(omp_in_parallel && omp_in_parallel());
     if (is_shared) {
         pthread_mutex_lock(&pool.lock);
         loop.next = pool.loops;

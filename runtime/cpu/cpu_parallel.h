@@ -16,12 +16,14 @@ typedef void cpu_item(void *context, int64_t index, int worker);
  * library. */
 void cpu_parallel_prepare(int threads);
 
-/* As many threads as OpenMP would use (OMP_NUM_THREADS, or the processors). */
+/* How many threads a loop is to have: OMP_NUM_THREADS, else the processors that the process may
+ * use; at least 1, at most 256. */
 int cpu_parallel_default(void);
 
 /* Call item(context, index, worker) for every index below 'count', in any order, and return when
  * all are done. Any thread, several at once. In a forked process, where the threads no longer
- * exist, and inside a parallel region of OpenMP, the caller does it alone. */
+ * exist, and inside a parallel region of the OpenMP of the host program, the caller does it alone.
+ */
 void cpu_parallel(int threads, int64_t count, cpu_item *item, void *context);
 
 #endif

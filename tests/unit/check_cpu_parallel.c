@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,6 +11,14 @@
 #include <unistd.h>
 
 enum { COUNT = 10000, THREADS = 4 };
+
+/* In place of the OpenMP of a host program. */
+int omp_in_parallel(void);
+static int is_in_region;
+int omp_in_parallel(void)
+{
+    return is_in_region;
+}
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HAS_SANITISER true
@@ -115,6 +124,19 @@ START_TEST(a_forked_process_does_it_alone)
 }
 END_TEST
 
+START_TEST(inside_a_parallel_region_the_caller_does_it_alone)
+{
+    struct tally *tally = tally_make();
+    cpu_parallel_prepare(THREADS);
+    is_in_region = 1;
+    cpu_parallel(THREADS, COUNT, tally_item, tally);
+    is_in_region = 0;
+    ck_assert(is_complete(tally));
+    ck_assert_int_eq(tally->workers_seen, 1);
+    free(tally);
+}
+END_TEST
+
 START_TEST(threads_that_cannot_be_made_are_done_without)
 {
     if (HAS_SANITISER) /* it would not get its own memory either */
@@ -132,6 +154,43 @@ START_TEST(threads_that_cannot_be_made_are_done_without)
 }
 END_TEST
 
+/* As OpenMP reads the variable; anything else is as if it were not there. */
+START_TEST(the_number_of_threads_is_what_users_set)
+{
+    static const struct {
+        const char *text;
+        int wanted;
+    } cases[] = {{"3", 3},   {"1", 1},        {"5,2", 5},
+                 {" 4 ", 4}, {"100000", 256}, {"99999999999999999999", 256}};
+    static const char *const others[] = {"", "0", "-2", "two", "3x", "0x3", ","};
+    ck_assert_int_eq(unsetenv("OMP_NUM_THREADS"), 0);
+    const int processors = cpu_parallel_default();
+    ck_assert_int_ge(processors, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(setenv("OMP_NUM_THREADS", cases[i].text, 1), 0);
+        ck_assert_msg(cpu_parallel_default() == cases[i].wanted, "'%s'", cases[i].text);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        ck_assert_int_eq(setenv("OMP_NUM_THREADS", others[i], 1), 0);
+        ck_assert_msg(cpu_parallel_default() == processors, "'%s'", others[i]);
+    }
+}
+END_TEST
+
+START_TEST(a_process_bound_to_one_processor_has_one_thread)
+{
+    cpu_set_t all, one;
+    ck_assert_int_eq(unsetenv("OMP_NUM_THREADS"), 0);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&one);
+    for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, &all))
+            CPU_SET(i, &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    ck_assert_int_eq(cpu_parallel_default(), 1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *cases = tcase_create("cpu_parallel");
@@ -140,7 +199,10 @@ int main(void)
     tcase_add_test(cases, without_threads_the_caller_is_worker_0);
     tcase_add_test(cases, several_loops_run_at_once);
     tcase_add_test(cases, a_forked_process_does_it_alone);
+    tcase_add_test(cases, inside_a_parallel_region_the_caller_does_it_alone);
     tcase_add_test(cases, threads_that_cannot_be_made_are_done_without);
+    tcase_add_test(cases, the_number_of_threads_is_what_users_set);
+    tcase_add_test(cases, a_process_bound_to_one_processor_has_one_thread);
     Suite *suite = suite_create("cpu_parallel");
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -241,7 +241,7 @@ typedef struct prnn_problem {
     bool resets;   /* "reset" will be bound: the state before a flagged step is the initial state */
     bool packed;   /* "cu_seqlens" will be bound: sequences of different length in one row */
     bool reverse;  /* time runs from the last step to the first */
-    int32_t threads;  /* of a CPU plan; 0: as many as OpenMP gives */
+    int32_t threads;  /* of a CPU plan; 0: OMP_NUM_THREADS, else the processors it may use */
     double tolerance; /* of the mismatch, relative, and of what a backward pass guesses; negative: a
                          few roundings of the arithmetic, of 16-bit storage a quarter of a rounding;
                          0: the bits of the sequential recurrence, and backward no guess */
