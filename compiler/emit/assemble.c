@@ -275,9 +275,8 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
     if (assemble_is_long(o) &&
         (s->chunk % slice_of(o) ||
          s->tile_chunks * (16 / assemble_element_bytes(o->storage)) / s->vc % slice_of(o)))
-        return "long chunks of the backward pass need a multiple of 8 steps, and a thread block "
-               "more "
-               "chunks";
+        return "long chunks of the backward pass need a multiple of 8 steps, and more chunks in a "
+               "thread block";
     if (s->cluster > 1 && s->tile_chunks < 2)
         return "a cluster needs at least 2 chunks in a thread block";
     if (layout_of(n, o).bytes > SHARED_MAX)

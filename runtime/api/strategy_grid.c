@@ -207,8 +207,8 @@ static struct strategy measured_in_order(const struct model_problem *problem, do
         s.vc = 2;
         s.chunk = is_narrow ? (is_fast ? 32 : 8) : is_fast ? 8 : 4;
         s.stages = !is_fast ? 4 : is_narrow ? 2 : 3;
-        /* One row of a thread block is too short, whatever its stages, and a load of a shared input
-         * is waited for: more thread blocks. Two rows want another stage. */
+        /* One row of a thread block is too short, whatever its stages: more thread blocks; measured
+         * for cfc, too, whose shared input comes beside the ring. Two rows want another stage. */
         const uint32_t rows = input_rows(problem->unit->ir, false);
         if (!is_backward && is_wide && (rows < 2 || input_rows(problem->unit->ir, true) > 0)) {
             s.vc = 1;

@@ -32,7 +32,7 @@ static double mismatch_most(struct kernel_data *data, const struct prnn_block_re
     if (report->mismatch <= tolerance || report->step < 0)
         return tolerance;
     const double scale = scale_at(data, report);
-    return scale * tolerance < FLT_MIN ? tolerance + 1.401298464324817e-45 / scale : tolerance;
+    return scale * tolerance < FLT_MIN ? tolerance + (double)FLT_TRUE_MIN / scale : tolerance;
 }
 
 /* What the certificate says against what was written. */
