@@ -30,6 +30,21 @@ PRNN_FN void affine_identity(prnn_real *d)
     }
 }
 
+/* Whether a product a * b has the term a[i][k] b[k][j] in entry (i, j). */
+PRNN_CONST_FN int affine_has_term(int i, int k, int j, int a_is_step)
+{
+    return (a_is_step ? affine_step_nonzero(i, k) : affine_closed(i, k)) && affine_closed(k, j);
+}
+
+/* The first of them; PRNN_STATES: there is none. */
+PRNN_CONST_FN int affine_first_term(int i, int j, int a_is_step)
+{
+    int k = 0;
+    while (k < PRNN_STATES && !affine_has_term(i, k, j, a_is_step))
+        k++;
+    return k;
+}
+
 /* b <- a * b, where a has the pattern of a step or the closed one. */
 PRNN_FN void affine_product(const prnn_real *a, int a_is_step, prnn_real *b)
 {
@@ -43,17 +58,14 @@ PRNN_FN void affine_product(const prnn_real *a, int a_is_step, prnn_real *b)
         for (int j = 0; j < PRNN_STATES; j++) {
             if (!affine_closed(i, j))
                 continue;
-            prnn_real sum = 0;
-            int is_first = 1;
+            const int first = affine_first_term(i, j, a_is_step);
+            prnn_real sum = first < PRNN_STATES
+                                ? a[i * PRNN_STATES + first] * old[first * PRNN_STATES + j]
+                                : (prnn_real)0;
             PRNN_UNROLL
-            for (int k = 0; k < PRNN_STATES; k++) {
-                if (!(a_is_step ? affine_step_nonzero(i, k) : affine_closed(i, k)) ||
-                    !affine_closed(k, j))
-                    continue;
-                sum = is_first ? a[i * PRNN_STATES + k] * old[k * PRNN_STATES + j]
-                               : PRNN_FMA(a[i * PRNN_STATES + k], old[k * PRNN_STATES + j], sum);
-                is_first = 0;
-            }
+            for (int k = 0; k < PRNN_STATES; k++)
+                if (k > first && affine_has_term(i, k, j, a_is_step))
+                    sum = PRNN_FMA(a[i * PRNN_STATES + k], old[k * PRNN_STATES + j], sum);
             b[i * PRNN_STATES + j] = sum;
         }
     }

@@ -67,20 +67,7 @@ PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_r
 
 #if PRNN_WARM_STEPS
 /* A state is guessed from the PRNN_WARM_STEPS steps before it alone, beginning with the initial state: what came before
- * them has faded, as far as the cell forgets so soon. They approximate. This is the state that the first of them, step
- * s, begins with; the step before s is there where chunks are longer than what is run. */
-PRNN_FN void warm_begin(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N])
-{
-    states_initial(k, h);
-    if (PRNN_CHUNK > PRNN_WARM_STEPS) {
-        struct step_inputs in;
-        inputs_load(&in, k, s - 1);
-        PRNN_UNROLL
-        for (int v = 0; v < PRNN_VC; v++)
-            cell_guess(k->h0[v], in.x[v], k->p[v], h[v]);
-    }
-}
-
+ * them has faded, as far as the cell forgets so soon. They approximate. */
 PRNN_FN void warm_step(const struct chunk *k, const struct step_inputs *in, prnn_real (*h)[PRNN_N])
 {
     PRNN_UNROLL
@@ -112,6 +99,20 @@ PRNN_FN void warm_steps(struct reader *reader, const struct chunk *k, prnn_i32 f
 #endif
 
 #if PRNN_ROUGH_FIRST
+/* The state that the first of them, step s, begins with; the step before s is there where chunks are longer than what
+ * is run. */
+PRNN_FN void warm_begin(const struct chunk *k, prnn_i32 s, prnn_real (*h)[PRNN_N])
+{
+    states_initial(k, h);
+    if (PRNN_CHUNK > PRNN_WARM_STEPS) {
+        struct step_inputs in;
+        inputs_load(&in, k, s - 1);
+        PRNN_UNROLL
+        for (int v = 0; v < PRNN_VC; v++)
+            cell_guess(k->h0[v], in.x[v], k->p[v], h[v]);
+    }
+}
+
 /* The exit of a whole chunk, guessed from its last steps. */
 PRNN_FN void chunk_warm_up(const struct chunk *k, prnn_real (*h)[PRNN_N])
 {
@@ -215,8 +216,8 @@ PRNN_FN void final_step(const struct chunk *k, int slot, const struct step_input
 }
 
 /* Run the chunk from e and write states and outputs; h: its exit. Where the entry is to be guessed (without a ring), the
- * steps before it come first: the last PRNN_WARM_EXACT of them are run as those of the chunk are, and e is what they
- * lead to. */
+ * steps before it come first, from e: the last PRNN_WARM_EXACT of them are run as those of the chunk are, and e becomes
+ * what they lead to. */
 PRNN_FN void chunk_final(const struct chunk *k, int is_guessed, prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N],
                          prnn_real *scale)
 {
@@ -234,10 +235,8 @@ PRNN_FN void chunk_final(const struct chunk *k, int is_guessed, prnn_real (*e)[P
         struct reader reader;
         reader_begin(&reader, k, is_guessed ? -PRNN_WARM_STEPS : 0, PRNN_UNROLL_STEPS, !PRNN_WARM_EXACT);
 #if PRNN_WARM_EXACT
-        if (is_guessed) {
-            warm_begin(k, -PRNN_WARM_STEPS, h);
+        if (is_guessed)
             warm_steps(&reader, k, -PRNN_WARM_STEPS, -PRNN_WARM_EXACT, fast, h);
-        }
 #endif
         PRNN_NO_UNROLL
         for (prnn_i32 s = from; s < fast; s += PRNN_UNROLL_STEPS) {

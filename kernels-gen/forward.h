@@ -58,6 +58,7 @@ PRNN_FN void witness_add_all(struct witness *seen, const struct witness *pass)
 }
 
 #if PRNN_ALL_CHUNKS > 1
+#if !PRNN_WARM_EXACT
 /* First guesses of the entries, one step from the initial state. A thread makes that of the chunk behind, from its
  * own last step; behind a block the initial state itself serves, which both sides know. */
 PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*next)[PRNN_N])
@@ -78,6 +79,7 @@ PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_rea
         states_initial(k, e);
     }
 }
+#endif
 
 /* One Newton step on the entries: from exits x, tangents d and the entries 'next' of the chunks behind,
  *     out_w = D_w delta_w,   delta_{w+1} = (x_w - e_{w+1}) + out_w,   e'_{w+1} = x_w + out_w,   delta_0 = 0.
@@ -128,32 +130,43 @@ PRNN_FN int newton_step(const struct chunk *k, prnn_i32 parity, prnn_real (*x)[P
     return is_unknown;
 }
 
-/* The largest move that needs no further correction, for a chunk with tangent d. */
-PRNN_FN prnn_real stop_move(const prnn_real *d)
+/* The gain of a chunk with tangent d. */
+PRNN_FN prnn_real tangent_gain(const prnn_real *d)
 {
     prnn_real gain = 0;
     PRNN_UNROLL
     for (int ij = 0; ij < PRNN_MATRIX; ij++)
         if (affine_closed(ij / PRNN_N, ij % PRNN_N))
             gain = larger_size(gain, d[ij]);
+    return gain;
+}
+
+/* The largest move that needs no further correction, against the size of the state. */
+PRNN_FN prnn_real stop_move(prnn_real gain)
+{
     return gain < (prnn_real)0.5 ? PRNN_STOP_MOVE : PRNN_STOP_MARGINAL;
 }
 
-/* Whether an entry moved by more than needs no further correction. */
-PRNN_FN int entry_moved(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*x)[PRNN_N],
-                        prnn_real (*d)[PRNN_MATRIX], prnn_real (*delta)[PRNN_N])
+/* Whether an entry moved by more than needs no further correction. 'size' of the states of the chunk, as far as known. A
+ * long chunk forgets the square of a move as it does the move: what is left of both is below the tolerance where the
+ * gain is small, and the final run sees whether. */
+PRNN_FN int entry_moved(const struct chunk *k, prnn_real tolerance, const prnn_real *size, prnn_real (*e)[PRNN_N],
+                        prnn_real (*x)[PRNN_N], prnn_real (*d)[PRNN_MATRIX], prnn_real (*delta)[PRNN_N])
 {
     int moved = 0;
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
-        prnn_real move = 0, scale = 0;
+        prnn_real move = 0, scale = real_is_finite(size[v]) ? size[v] : (prnn_real)0;
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++) {
             move = larger_size(move, delta[v][i]);
             scale = real_larger(real_larger(scale, real_abs(e[v][i] + delta[v][i])),
                                 real_larger(real_abs(e[v][i]), real_abs(x[v][i])));
         }
-        moved |= chunk_is_real(k, v) && !(move <= stop_move(d[v]) * scale);
+        const prnn_real gain = tangent_gain(d[v]);
+        const int is_last = (move <= stop_move(gain) * scale) |
+                            (4 * gain * move * move <= tolerance * scale * scale);
+        moved |= chunk_is_real(k, v) && !is_last;
     }
     return moved;
 }
@@ -200,7 +213,7 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
         for (int i = 0; i < PRNN_N; i++)
             all = larger_size(all, delta[v][i]);
         const prnn_real left = all < gap ? all : gap;
-        moved |= (!PRNN_AFFINE && !(move <= stop_move(d[v]) * scale)) ||
+        moved |= (!PRNN_AFFINE && !(move <= stop_move(tangent_gain(d[v])) * scale)) ||
                  !(left <= tolerance * scale && real_is_finite(gap) && real_is_finite(scale));
         witness_add(pass, left, scale, k->t0, k->c + v);
     }
@@ -209,11 +222,11 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
 #endif
 
 /* The final run of the tile from entries e, those behind the first guessed before it where 'is_guessed'; h: the exits,
- * 'found' what the chunk before ended with. Returns whether that differs from the entry by more than the tolerance. */
+ * 'found' what the chunk before ended with, 'scale' the size of the chunk's states. Returns whether what was found differs
+ * from the entry by more than the tolerance. */
 PRNN_FN int tile_final(const struct chunk *k, prnn_real tolerance, int is_guessed, prnn_real (*e)[PRNN_N],
-                       prnn_real (*h)[PRNN_N], prnn_real (*found)[PRNN_N], struct witness *pass)
+                       prnn_real (*h)[PRNN_N], prnn_real (*found)[PRNN_N], prnn_real *scale, struct witness *pass)
 {
-    prnn_real scale[PRNN_VC];
     int differs = 0;
     chunk_final(k, is_guessed && !chunk_is_first(k) && k->is_plain && k->count > 0, e, h, scale);
     all_barrier(); /* entries are taken before exits are handed over */
@@ -304,10 +317,18 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, int is_whole, int is_warm, pr
     prnn_real next[PRNN_VC][PRNN_N], found[PRNN_VC][PRNN_N], delta[PRNN_VC][PRNN_N], d[PRNN_VC][PRNN_MATRIX];
     prnn_u32 corrections = 0;
     int is_unknown = 0;
+    prnn_real size[PRNN_VC];
     struct witness pass;
-    /* Without a ring the final run may guess its entries. */
-    int is_guessed = PRNN_WARM_EXACT && is_warm && tolerance > 0;
-#if PRNN_ROUGH_FIRST
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++)
+        size[v] = 0;
+    /* Without a ring the final run guesses its entries. An affine cell needs one correction, whatever the guess. */
+    int is_guessed = PRNN_WARM_EXACT && (is_warm || !PRNN_AFFINE) && tolerance > 0;
+#if PRNN_WARM_EXACT
+    states_initial(k, next);
+    if (!chunk_is_first(k))
+        states_initial(k, e);
+#elif PRNN_ROUGH_FIRST
     if (is_warm) {
         entry_warm_up(k, outlook, e, next);
     } else if (PRNN_AFFINE) {
@@ -317,10 +338,7 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, int is_whole, int is_warm, pr
         corrections = 1;
     }
 #else
-    if (!is_guessed)
-        entry_guess(k, e, next);
-    else if (!chunk_is_first(k))
-        states_initial(k, e); /* where nothing can be guessed */
+    entry_guess(k, e, next);
 #endif
     outlook->is_known = 0;
 #if PRNN_RECORDED
@@ -357,7 +375,7 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, int is_whole, int is_warm, pr
             states_copy(h, e);
             chunk_tangent(k, h, d, 0);
             is_unknown |= newton_step(k, 0, h, d, next, delta);
-            const int moved = is_unknown || entry_moved(k, e, h, d, delta);
+            const int moved = is_unknown || entry_moved(k, tolerance, size, e, h, d, delta);
             is_unknown = 0;
             entry_hand_over(k, next);
             corrections++;
@@ -365,13 +383,17 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, int is_whole, int is_warm, pr
             entry_take(k, e, 0);
         }
         witness_none(&pass);
-        const int differs = tile_final(k, tolerance, is_guessed, e, h, found, &pass);
+        const int differs = tile_final(k, tolerance, is_guessed, e, h, found, size, &pass);
         if (!all_or(k, differs))
             break;
         /* Every entry takes the exit before it. With tolerance 0, or when Newton has had its corrections, that is the
          * correction: a sweep, and after at most as many as there are chunks the bits are those of the sequential run.
-         * Behind guesses too, where it may be enough; a tangent that is exact says more. Else Newton goes on from it. */
-        is_settled = !(tolerance > 0) || corrections > PRNN_ALL_CHUNKS || (is_guessed && !PRNN_AFFINE);
+         * Behind guesses too, where they are so near that it will do. Else Newton goes on from it. */
+        is_settled = !(tolerance > 0) || corrections > PRNN_ALL_CHUNKS;
+        if (is_guessed && !PRNN_AFFINE) {
+            all_barrier(); /* flags are read before the next are set */
+            is_settled |= !all_or(k, 1000 * pass.gap > PRNN_FAR_THOUSANDTHS * pass.scale);
+        }
         states_copy(e, found);
         states_copy(next, h);
         corrections += is_settled;
@@ -427,12 +449,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #if PRNN_STAGES
     struct ring ring;
     ring_begin(&ring, launch, &origin, begin);
-    PRNN_NO_UNROLL
-    for (int s = 0; s < PRNN_STAGES - 1; s++)
-        ring_issue(&ring, launch, &origin, s, s * stride + begin, stride);
-    prnn_i32 stage = 0;
-#endif
-#if PRNN_STAGES
+    prnn_i32 stage = 1;
     const int is_plain =
         launch->head.is_aligned && origin.channel + PRNN_BLOCK_CHANNELS <= launch->head.channels;
 #else
@@ -447,8 +464,9 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #endif
     struct witness seen;
     witness_none(&seen);
+    /* With a ring the first rounds only fill it: one place that copies, which is much text. */
     PRNN_NO_UNROLL
-    for (prnn_i64 tile = 0; tile < tiles; tile++) {
+    for (prnn_i64 tile = PRNN_STAGES ? 1 - PRNN_STAGES : 0; tile < tiles; tile++) {
         const prnn_i64 first = tile * stride + begin;
 #if PRNN_STAGES
         PRNN_ASYNC_WAIT(PRNN_STAGES - 2 - PRNN_WARM_AHEAD);
@@ -456,6 +474,9 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
         ring_issue(&ring, launch, &origin, (stage + PRNN_STAGES - 1) % PRNN_STAGES,
                    first + (PRNN_STAGES - 1) * stride, stride);
         chunk_in_stage(&k, stage, k.w);
+        stage = (stage + 1) % PRNN_STAGES;
+        if (tile < 0)
+            continue;
 #endif
         chunk_begin(&k, first + k.w * PRNN_CHUNK, PRNN_CHUNK);
 #if PRNN_STAGES
@@ -469,13 +490,13 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #if PRNN_WARM_AHEAD
         if (outlook.is_whole) {
             outlook.chunk.t0 += stride;
-            chunk_in_stage(&outlook.chunk, (stage + 1) % PRNN_STAGES, k.w);
+            chunk_in_stage(&outlook.chunk, stage, k.w);
         }
 #endif
         const prnn_u32 corrections =
             tile_solve(&k, (tile + 1) * stride <= origin.length, pace >= 0,
                        (prnn_real)launch->head.tolerance, &outlook, e, h, &seen);
-        pace = pace_next(pace, corrections > (PRNN_WARM_EXACT && PRNN_AFFINE ? 0 : 1));
+        pace = pace_next(pace, corrections > (PRNN_WARM_EXACT ? 0 : 1));
         max_corrections = corrections > max_corrections ? corrections : max_corrections;
         sum_corrections += corrections;
 #else
@@ -488,9 +509,6 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #endif
         if (k.count > 0 && k.t0 + k.count == origin.length)
             final_state_store(&k, h);
-#if PRNN_STAGES
-        stage = (stage + 1) % PRNN_STAGES;
-#endif
     }
     if (tiles == 0 && k.w == 0 && k.rank == 0)
         final_state_store(&k, k.h0);

@@ -11,6 +11,8 @@
  *           all threads, in block-uniform flow */
 #define PRNN_GROUP (PRNN_LANES < 32 ? 32 / PRNN_LANES : 1) /* chunks of a group */
 #define PRNN_GROUPS (PRNN_TILE_CHUNKS / PRNN_GROUP)
+/* Copies of the loop over groups: of few, and where scans are rare, one says all. */
+#define PRNN_GROUPS_AT_ONCE (PRNN_GROUPS > 4 && PRNN_STAGES ? 4 : 1)
 #define PRNN_MAP (PRNN_STATES + PRNN_MATRIX) /* reals of a map */
 #define AT_MAP(g, field, c) (((g) * PRNN_MAP + (field)) * PRNN_BLOCK_CHANNELS + (c))
 
@@ -167,7 +169,7 @@ PRNN_FN void scan_before(prnn_i32 w, prnn_i32 rank, prnn_i32 parity, prnn_i32 c,
         PRNN_UNROLL
         for (int i = 0; i < PRNN_STATES; i++)
             value[v][i] = tile[v][i];
-        PRNN_UNROLL_BY(4)
+        PRNN_UNROLL_BY(PRNN_GROUPS_AT_ONCE)
         for (prnn_i32 j = 0; j < group; j++) {
             struct affine m;
             group_map_load(&m, j, c + v);

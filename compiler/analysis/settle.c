@@ -18,13 +18,12 @@ enum {
 static const int chunk_steps[SETTLE_CHUNKS] = {4, 8, 16, 32, 64},
                  tile_chunks[SETTLE_TILES] = {4, 16, 64, 256};
 
-/* As kernels-gen/forward.h: what a correction may move and still be the last, and what an exit may
- * differ from the next entry (the default of plans). */
+/* As kernels-gen/forward.h: what a correction may move and still be the last. */
 static const struct limits {
-    float tolerance, stop_recorded, stop_run_again, stop_marginal;
+    float stop_recorded, stop_run_again, stop_marginal;
 } limits_of[SETTLE_ROUNDINGS] = {
-    [SETTLE_32] = {8 * 1.1920929e-07f, 1e-3f, 3e-3f, 1e-4f},
-    [SETTLE_16] = {0x1p-11f, 1.5e-2f, 1.5e-2f, 1e-3f},
+    [SETTLE_32] = {1e-3f, 3e-3f, 1e-4f},
+    [SETTLE_16] = {1.5e-2f, 1.5e-2f, 1e-3f},
 };
 static const float marginal_gain = 0.5f;
 
@@ -89,7 +88,9 @@ struct solver {
     float *scratch, *jac, *product, *next;
     struct channel channel[CHANNELS];
     const struct limits *limits;
-    float margin; /* share of a limit of moves that is to be kept */
+    enum settle_rounding rounding;
+    float tolerance; /* of an entry's difference from the exit before it */
+    float margin;    /* share of a limit of moves that is to be kept */
     bool is_affine, is_recorded;
     int chunk, chunks, channels;
 };
@@ -145,13 +146,17 @@ static void run_tangent(const struct solver *s, struct channel *c, int w)
     }
 }
 
-/* The largest move that needs no further correction. */
-static float stop_move(const struct solver *s, const float *d)
+static float tangent_gain(const struct solver *s, const float *d)
 {
-    const uint32_t n = s->ir->states;
     float gain = 0;
-    for (uint32_t ij = 0; ij < n * n; ij++)
+    for (uint32_t ij = 0; ij < s->ir->states * s->ir->states; ij++)
         gain = larger(gain, fabsf(d[ij]));
+    return gain;
+}
+
+/* The largest move that needs no further correction. */
+static float stop_move(const struct solver *s, float gain)
+{
     return s->margin * (gain >= marginal_gain ? s->limits->stop_marginal
                         : s->is_recorded      ? s->limits->stop_recorded
                                               : s->limits->stop_run_again);
@@ -198,14 +203,15 @@ static bool correct(const struct solver *s, struct channel *c)
             scale = larger(larger(scale, fabsf(entry)), larger(fabsf(e[i]), fabsf(exit_behind[i])));
             e[i] = entry;
         }
-        const float stop = stop_move(s, d_behind);
+        const float gain = tangent_gain(s, d_behind), stop = stop_move(s, gain);
         if (!s->is_recorded || move == 0) {
-            has_moved = has_moved || !(move <= stop * scale);
+            has_moved = has_moved || !(move <= stop * scale ||
+                                       4 * gain * move * move <= s->tolerance * scale * scale);
             continue;
         }
         scale = larger(scale, c->scale[w + 1]);
         has_moved = has_moved || (!s->is_affine && !(c->peak[w + 1] * move <= stop * scale)) ||
-                    !(first_step_gap(s, c, w + 1, e, delta) <= s->limits->tolerance * scale);
+                    !(first_step_gap(s, c, w + 1, e, delta) <= s->tolerance * scale);
     }
     return has_moved;
 }
@@ -232,7 +238,7 @@ static bool run_final(const struct solver *s, struct channel *c, bool sweeps)
             gap = fabsf(exit[i] - e[i]) <= gap ? gap : fabsf(exit[i] - e[i]);
             scale = larger(scale, larger(fabsf(exit[i]), fabsf(e[i])));
         }
-        if (gap == 0 || gap <= s->limits->tolerance * scale)
+        if (gap == 0 || gap <= s->tolerance * scale)
             continue;
         differs = true;
         if (sweeps)
@@ -281,8 +287,7 @@ static void guess_entries(const struct solver *s, struct channel *c, int steps)
 
 static int warm_steps(const struct solver *s)
 {
-    const enum settle_rounding rounding = (enum settle_rounding)(s->limits - limits_of);
-    return (int)settle_warm_steps(rounding, s->is_recorded);
+    return (int)settle_warm_steps(s->rounding, s->is_recorded);
 }
 
 /* All channels go on until the last one has settled, as the threads of a block do. Corrections are
@@ -347,8 +352,7 @@ static float *floats(struct arena *arena, size_t count)
 static bool guess_is_enough(const struct solver *s)
 {
     enum { TRIED_EVERY = 16, FEWER = 4 };
-    const enum settle_rounding rounding = (enum settle_rounding)(s->limits - limits_of);
-    const int steps = (int)settle_trusted_steps(rounding).all - FEWER;
+    const int steps = (int)settle_trusted_steps(s->rounding).all - FEWER;
     const uint32_t n = s->ir->states;
     for (int k = 0; k < CHANNELS; k++) {
         const struct channel *c = &s->channel[k];
@@ -361,12 +365,12 @@ static bool guess_is_enough(const struct solver *s)
                 scale = larger(scale, fabsf(h[i]));
             if (t < WARM_UP || t % TRIED_EVERY)
                 continue;
-            guess_state(s, c, t - steps, e);
+            memcpy(e, c->h0, n * sizeof *e);
             for (int u = t - steps + 1; u <= t; u++)
                 run_step(s, s->step, e, inputs_at(s, c, u), c->p);
             for (uint32_t i = 0; i < n; i++)
                 gap = fabsf(e[i] - h[i]) <= gap ? gap : fabsf(e[i] - h[i]);
-            if (!(gap <= s->limits->tolerance * scale))
+            if (!(gap <= s->tolerance * scale))
                 return false;
             scale = 0;
         }
@@ -431,9 +435,14 @@ static void settle_row(struct solver *s, const struct structure *structure, bool
 }
 
 void settle_find(struct settle *out, const struct ir *ir, const struct structure *structure,
-                 struct arena *arena)
+                 enum settle_rounding rounding, struct arena *arena)
 {
-    struct solver s = {.ir = ir, .is_affine = structure->is_affine, .margin = 1};
+    struct solver s = {.ir = ir,
+                       .limits = &limits_of[rounding],
+                       .rounding = rounding,
+                       .tolerance = settle_tolerance(rounding),
+                       .is_affine = structure->is_affine,
+                       .margin = 1};
     const size_t n = ir->states;
     s.step = ir_program_create(ir, IR_MASK(IR_OUT_NEXT), arena);
     s.jacobian = ir_program_create(ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_JACOBIAN), arena);
@@ -449,12 +458,9 @@ void settle_find(struct settle *out, const struct ir *ir, const struct structure
     s.product = floats(arena, n * n);
     s.next = floats(arena, n);
     make_channels(&s, arena);
-    for (int r = 0; r < SETTLE_ROUNDINGS; r++) {
-        s.limits = &limits_of[r];
-        out->is_trusted[r] = guess_is_enough(&s);
-        for (int a = 0; a < SETTLE_CHUNKS; a++)
-            settle_row(&s, structure, has_outputs, a, out->of[r][a]);
-    }
+    out->is_trusted = guess_is_enough(&s);
+    for (int a = 0; a < SETTLE_CHUNKS; a++)
+        settle_row(&s, structure, has_outputs, a, out->of[a]);
 }
 
 static double between(double lo, double hi, double part)
@@ -470,8 +476,7 @@ static struct settle_count mixed(struct settle_count lo, struct settle_count hi,
         .finals = (float)between((double)lo.finals, (double)hi.finals, part)};
 }
 
-struct settle_count settle_at(const struct settle *settle, enum settle_rounding rounding,
-                              double chunk, double chunks)
+struct settle_count settle_at(const struct settle *settle, double chunk, double chunks)
 {
     /* Behind the last column it goes on as between the last two. */
     const double row = fmin(fmax(log2(chunk) - 2, 0), SETTLE_CHUNKS - 1);
@@ -480,7 +485,7 @@ struct settle_count settle_at(const struct settle *settle, enum settle_rounding 
     const int b = (int)fmin(floor(column), SETTLE_TILES - 2);
     if (chunks <= 1)
         return (struct settle_count){.finals = 1};
-    const struct settle_count(*of)[SETTLE_TILES] = settle->of[rounding];
+    const struct settle_count(*of)[SETTLE_TILES] = settle->of;
     return mixed(mixed(of[a][b], of[a + 1][b], row - a),
                  mixed(of[a][b + 1], of[a + 1][b + 1], row - a), column - b);
 }

@@ -19,12 +19,19 @@ struct settle_count {
     float finals;      /* runs without tangents; 0: the last correction keeps its steps */
 };
 
+/* What an exit may differ from the next entry, against the size of the state, unless a plan says
+ * otherwise. */
+static inline float settle_tolerance(enum settle_rounding rounding)
+{
+    return rounding == SETTLE_16 ? 0x1p-11f : 8 * 1.1920929e-07f;
+}
+
 /* For chunks of 4, 8, 16, 32, 64 steps (rows) and 4, 16, 64, 256 of them (columns). */
 struct settle {
     /* Whether the settle_trusted_steps() before an entry say all of it, so that a kernel without a
      * ring needs no correction. */
-    bool is_trusted[SETTLE_ROUNDINGS];
-    struct settle_count of[SETTLE_ROUNDINGS][SETTLE_CHUNKS][SETTLE_TILES];
+    bool is_trusted;
+    struct settle_count of[SETTLE_CHUNKS][SETTLE_TILES];
 };
 
 /* Steps before an entry from which a kernel guesses it: 24 steps of a gated cell leave 1e-3 of what
@@ -48,10 +55,9 @@ static inline struct settle_steps settle_trusted_steps(enum settle_rounding roun
 
 /* 'ir' complete: next, jac, guess. Some tens of milliseconds to some hundred. */
 void settle_find(struct settle *out, const struct ir *ir, const struct structure *structure,
-                 struct arena *arena);
+                 enum settle_rounding rounding, struct arena *arena);
 
 /* Between the table's places; a single chunk needs no correction and one final run. */
-struct settle_count settle_at(const struct settle *settle, enum settle_rounding rounding,
-                              double chunk, double chunks);
+struct settle_count settle_at(const struct settle *settle, double chunk, double chunks);
 
 #endif

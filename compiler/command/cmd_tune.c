@@ -452,36 +452,42 @@ static int close_csv(struct tune *tune)
     return EXIT_CODE_IO;
 }
 
-static int make_tasks(struct tune *tune, struct unit *const *units, struct profile *profiles)
+/* What is to be measured of one cell in one type. */
+static int make_tasks_of(struct tune *tune, const struct unit *unit, const char *path,
+                         prnn_storage storage)
+{
+    struct profile *profile = arena_array(tune->inv->arena, 1, sizeof *profile);
+    output_progress("%s: trying how soon it settles", path);
+    int code =
+        command_status(profile_find(profile, unit, assemble_rounding(assemble_storage_of(storage)),
+                                    tune->ctx->cache),
+                       path);
+    for (uint32_t s = 0; s < tune->shapes.count; s++)
+        for (int is_backward = 0; is_backward < 2 && !code; is_backward++) {
+            const struct task task = {.unit = unit,
+                                      .profile = profile,
+                                      .path = path,
+                                      .storage = storage,
+                                      .is_backward = is_backward,
+                                      .shape = tune->shapes.shapes[s]};
+            if (tune->is_direction_wanted[is_backward])
+                code = add_task(tune, &task);
+        }
+    return code;
+}
+
+static int make_tasks(struct tune *tune, struct unit *const *units)
 {
     const struct arguments *arguments = &tune->inv->arguments;
     const size_t most =
         (size_t)arguments->operand_count * tune->dtype_count * tune->shapes.count * 2;
+    int code = EXIT_CODE_OK;
     tune->tasks = arena_array(tune->inv->arena, most + 1, sizeof *tune->tasks);
     tune->results = arena_array(tune->inv->arena, most + 1, sizeof *tune->results);
-    for (uint32_t f = 0; f < arguments->operand_count; f++) {
-        output_progress("%s: trying how soon it settles", arguments->operands[f]);
-        const int code = command_status(profile_find(&profiles[f], units[f], tune->ctx->cache),
-                                        arguments->operands[f]);
-        if (code)
-            return code;
-        for (uint32_t d = 0; d < tune->dtype_count; d++)
-            for (uint32_t s = 0; s < tune->shapes.count; s++)
-                for (int is_backward = 0; is_backward < 2; is_backward++) {
-                    const struct task task = {.unit = units[f],
-                                              .profile = &profiles[f],
-                                              .path = arguments->operands[f],
-                                              .storage = tune->dtypes[d],
-                                              .is_backward = is_backward,
-                                              .shape = tune->shapes.shapes[s]};
-                    if (!tune->is_direction_wanted[is_backward])
-                        continue;
-                    const int fault = add_task(tune, &task);
-                    if (fault)
-                        return fault;
-                }
-    }
-    return EXIT_CODE_OK;
+    for (uint32_t f = 0; f < arguments->operand_count; f++)
+        for (uint32_t d = 0; d < tune->dtype_count && !code; d++)
+            code = make_tasks_of(tune, units[f], arguments->operands[f], tune->dtypes[d]);
+    return code;
 }
 
 static void report(struct tune *tune)
@@ -499,7 +505,6 @@ static int run(struct invocation *inv)
     struct tune tune = {.inv = inv};
     const uint32_t files = inv->arguments.operand_count;
     struct unit **units = arena_array(inv->arena, files + 1, sizeof *units);
-    struct profile *profiles = arena_array(inv->arena, files + 1, sizeof *profiles);
     int threads = 1;
     int code = command_cell_options(inv, &load_options);
     if (!code)
@@ -513,7 +518,7 @@ static int run(struct invocation *inv)
     if (!code)
         code = open_csv(&tune);
     if (!code)
-        code = make_tasks(&tune, units, profiles);
+        code = make_tasks(&tune, units);
     if (!code) {
         output_progress("measuring the bandwidth of a copy");
         tune.bandwidth = measure_device_bandwidth(tune.ctx->cuda);

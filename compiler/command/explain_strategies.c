@@ -69,7 +69,10 @@ int explain_strategies(struct textbuf *out, struct invocation *inv, const struct
         code = command_usage(inv, "'%s' is no CUDA device: a CPU runs in order", request->device);
     if (!code) {
         cache = ctx ? ctx->cache : cache_open(NULL);
-        code = command_status(profile_find(&profile, unit, cache), unit->ir->name);
+        code = command_status(profile_find(&profile, unit,
+                                           assemble_rounding(assemble_storage_of(request->storage)),
+                                           cache),
+                              unit->ir->name);
     }
     if (!code) {
         const struct cuda_properties *device = ctx ? cuda_device_properties(ctx->cuda) : &h100;

@@ -5,6 +5,7 @@
 #include "embedded.h"
 #include "textcheck.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Files of a text, in order. NULL stands for the emitted half. */
@@ -238,6 +239,16 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     return tile;
 }
 
+/* Of the states' size, how far a guess may be off that one more run still brings below the
+ * tolerance. A cell that forgets evenly and leaves g behind the steps of a guess leaves g once more
+ * behind as many steps of the chunk. */
+static uint64_t far_thousandths(const struct assemble_tile *tile, const struct assemble_options *o)
+{
+    const double tolerance = (double)settle_tolerance(assemble_rounding(o->storage));
+    const double warm = tile->warm_steps;
+    return (uint64_t)(1000 * pow(tolerance, warm / (warm + o->strategy.chunk)));
+}
+
 struct assemble_tile assemble_tile(const struct ir *ir, const struct structure *structure,
                                    const struct assemble_options *options)
 {
@@ -467,6 +478,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "WARM_STEPS", tile.warm_steps);
         define(&text, "WARM_EXACT", tile.warm_exact);
         define(&text, "WARM_AHEAD", tile.is_warm_ahead);
+        define(&text, "FAR_THOUSANDTHS", far_thousandths(&tile, o));
         define(&text, "RING_ROWS", rows_of(&n, o));
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);

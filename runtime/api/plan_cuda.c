@@ -191,7 +191,7 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
     if (strategy)
         st = strategy_read(&common->strategy, strategy);
     else if (unit)
-        st = profile_find(&profile, unit, plan->ctx->cache);
+        st = profile_find(&profile, unit, assemble_rounding(common->storage), plan->ctx->cache);
     for (int k = 0; k < CUDA_KERNEL_COUNT && st >= 0; k++) {
         struct assemble_options options = *common;
         if (!wanted[k])

@@ -22,6 +22,7 @@ static double clear_win(const struct strategy *strategy, double corrections)
 struct search {
     struct profile *profile;
     const struct unit *unit;
+    enum settle_rounding rounding;
     bool is_known; /* 'settle' came from the cache */
 };
 
@@ -33,11 +34,13 @@ static void find(struct arena *arena, void *context)
     if (search->unit->ir->states > STRATEGY_STATES_MAX)
         search->profile->settle = (struct settle){0};
     else if (!search->is_known)
-        settle_find(&search->profile->settle, search->unit->ir, &search->unit->structure, arena);
+        settle_find(&search->profile->settle, search->unit->ir, &search->unit->structure,
+                    search->rounding, arena);
 }
 
 /* The key of a cell: a digest of its emitted half, in which no name of the user stands. */
-static prnn_status key_of(struct cache_key *out, const struct unit *unit)
+static prnn_status key_of(struct cache_key *out, const struct unit *unit,
+                          enum settle_rounding rounding)
 {
     const struct assemble_options options = {
         .kernel = ASSEMBLE_DECODE,
@@ -49,18 +52,21 @@ static prnn_status key_of(struct cache_key *out, const struct unit *unit)
         return status_set(PRNN_E_NOMEM, "no memory for a kernel text");
     const uint64_t half = text.assembled.half_hash;
     pipeline_text_free(&text);
-    const struct cache_part parts[] = {{"kind", "settle 4", 8}, {"cell", &half, sizeof half}};
+    const struct cache_part parts[] = {{"kind", "settle 6", 8},
+                                       {"cell", &half, sizeof half},
+                                       {"rounding", &rounding, sizeof rounding}};
     *out = cache_key_make(parts, sizeof parts / sizeof *parts);
     return PRNN_OK;
 }
 
-prnn_status profile_find(struct profile *out, const struct unit *unit, struct cache *cache)
+prnn_status profile_find(struct profile *out, const struct unit *unit,
+                         enum settle_rounding rounding, struct cache *cache)
 {
-    struct search search = {.profile = out, .unit = unit};
+    struct search search = {.profile = out, .unit = unit, .rounding = rounding};
     struct cache_key key;
     void *data;
     size_t size;
-    const prnn_status st = key_of(&key, unit);
+    const prnn_status st = key_of(&key, unit, rounding);
     if (st < 0)
         return st;
     if (cache_get(cache, &key, &data, &size)) {

@@ -6,6 +6,7 @@
 #include "cache.h"
 #include "strategy_model.h"
 
+/* Of a cell in storage that is rounded so. */
 struct profile {
     struct work_table work;
     struct settle settle;
@@ -13,11 +14,12 @@ struct profile {
 
 /**
  * Count, and try how soon the solve settles: some tens of milliseconds, the first time. It is kept
- * in the cache (NULL: none) under the cell's emitted half.
+ * in the cache (NULL: none) under the cell's emitted half and the rounding.
  *
  * @return PRNN_OK; PRNN_E_NOMEM
  */
-prnn_status profile_find(struct profile *out, const struct unit *unit, struct cache *cache);
+prnn_status profile_find(struct profile *out, const struct unit *unit,
+                         enum settle_rounding rounding, struct cache *cache);
 
 /* A problem for the model. Borrows everything. */
 struct model_problem profile_problem(const struct profile *profile, const struct unit *unit,

@@ -166,7 +166,7 @@ void strategy_grid(const struct model_problem *problem,
         offer_direct(&grid);
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX &&
         problem->options.kernel == ASSEMBLE_BACKWARD && problem->options.storage != ASSEMBLE_F64 &&
-        problem->settle->is_trusted[assemble_rounding(problem->options.storage)])
+        problem->settle->is_trusted)
         offer_long(&grid);
 }
 
@@ -182,39 +182,53 @@ static uint32_t input_rows(const struct ir *ir, bool are_shared)
 
 /* What was within 5 % of the fastest of 18, for a GRU and an LSTM in f32 and bf16 on an H100 and an
  * H200 (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv, 2026-11-28-h200-in-order.csv,
- * -direct.csv; of fewer inputs -few-rows.csv). Where few warps are there, steps count: long tiles.
- * Where many are, rows do: what a thread block asks for at once is to be some KiB, also of two
- * channels a thread, and more of faster memory. */
+ * -direct.csv, 2026-11-29-h200-in-order.csv; of fewer inputs 2026-11-28-h200-few-rows.csv). Where
+ * few warps are there, steps count: long tiles. Where many are, rows do: what a thread block asks
+ * for at once is to be some KiB, also of two channels a thread, and more of faster memory. */
 static struct strategy measured_in_order(const struct model_problem *problem, double warps)
 {
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
-    const bool is_short = problem->seq_len < 128;
     const bool is_wide = assemble_element_bytes(problem->options.storage) >= 4;
+    /* An H200, not an H100. */
+    const bool is_fast = cuda_nominal_bandwidth(problem->device) > 4e12;
     struct strategy s = {.lanes = 64, .vc = 1, .tile_chunks = 1, .stages = 4, .cluster = 1};
     if (warps < 3) {
         s.lanes = is_backward && is_wide ? 64 : 32;
         s.chunk = 32;
     } else if (warps < 6 && is_backward) {
-        s.chunk = is_wide ? 4 : 8;
+        s.chunk = is_fast && !is_wide ? 16 : 8;
+        s.stages = is_fast || is_wide ? 3 : 4;
+    } else if (warps < 6 && is_fast && problem->seq_len >= (is_wide ? 512 : 128)) {
+        s.lanes = 32;
+        s.chunk = 32;
+    } else if (warps < 6 && !is_fast && is_wide && problem->seq_len < 128) {
+        s.chunk = 8;
     } else if (warps < 6) {
-        s.lanes = is_wide ? 64 : 32;
-        s.chunk = is_wide && is_short ? 8 : 16;
-        s.stages = is_wide && !is_short ? 3 : 4;
-    } else {
-        /* An H200, not an H100. */
-        const bool is_fast = cuda_nominal_bandwidth(problem->device) > 4e12;
-        const bool is_narrow = !is_backward && !is_wide;
+        s.chunk = 16;
+        s.stages = 3;
+    } else if (is_backward) {
+        const bool is_tall = is_fast && !is_wide && warps < 12;
         s.vc = 2;
-        s.chunk = is_narrow ? (is_fast ? 32 : 8) : is_fast ? 8 : 4;
-        s.stages = !is_fast ? 4 : is_narrow ? 2 : 3;
+        s.chunk = is_tall ? 8 : 4;
+        s.stages = is_tall ? 3 : 4;
+    } else if (!is_wide) {
+        s.vc = 2;
+        s.chunk = !is_fast ? 8 : warps < 12 ? 32 : 16;
+        s.stages = is_fast ? 2 : 4;
+    } else {
+        s.vc = 2;
+        s.chunk = is_fast ? 8 : 4;
+        s.stages = is_fast ? 3 : 4;
+    }
+    if (warps >= 6 && !is_backward) {
         /* One row of a thread block is too short, whatever its stages: more thread blocks; measured
          * for cfc, too, whose shared input comes beside the ring. Two rows want another stage. */
         const uint32_t rows = input_rows(problem->unit->ir, false);
-        if (!is_backward && is_wide && (rows < 2 || input_rows(problem->unit->ir, true) > 0)) {
+        if (is_wide && (rows < 2 || input_rows(problem->unit->ir, true) > 0)) {
             s.vc = 1;
             s.chunk = 16;
             s.stages = 3;
-        } else if (!is_backward && is_fast && rows <= 2) {
+        } else if (is_fast && rows <= 2) {
             s.stages++;
         }
     }
@@ -281,8 +295,7 @@ static bool direct_is_known(const struct strategy *s, const struct model_problem
 {
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
     const uint32_t least = is_narrow || (s->cluster > 1 && s->lanes * s->vc < 64) ? 16 : 8;
-    if (problem->unit->structure.is_affine &&
-        !problem->settle->is_trusted[assemble_rounding(problem->options.storage)])
+    if (problem->unit->structure.is_affine && !problem->settle->is_trusted)
         return false;
     if (s->cluster > 1 && s->lanes == 32 && s->vc == 1)
         return false;
@@ -309,8 +322,8 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
     if (is_wide ? chunks != (strategy->lanes == 64 ? 2u : 8u) : chunks < 4)
         return false;
     /* Forward, of cells that take many corrections: the more chunks the better. */
-    const bool is_hard = !is_backward && !problem->unit->structure.is_affine &&
-                         !problem->settle->is_trusted[assemble_rounding(options.storage)];
+    const bool is_hard =
+        !is_backward && !problem->unit->structure.is_affine && !problem->settle->is_trusted;
     if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
         strategy->lanes < (is_hard && chunks == 64 ? 4 : 8) ||
         (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))

@@ -170,8 +170,7 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     const double chunk = c->strategy->chunk, chunks = c->strategy->tile_chunks,
                  cluster = c->strategy->cluster;
     const double stores = k->store_issue * c->writes;
-    const enum settle_rounding rounding = assemble_rounding(o->storage);
-    struct settle_count count = settle_at(c->problem->settle, rounding, chunk, chunks * cluster);
+    struct settle_count count = settle_at(c->problem->settle, chunk, chunks * cluster);
     /* Without approximations the first correction is one like the others. */
     if (c->tile.warm_steps == 0 && count.corrections > 0 && !c->problem->unit->structure.is_affine)
         count = (struct settle_count){.corrections = count.corrections + 1, .finals = count.finals};
@@ -223,7 +222,6 @@ static void direct_tile(struct share *tile, const struct context *c, double *all
     const struct assemble_options *o = &c->problem->options;
     const struct constants *k = c->k;
     const enum work_math math = math_of(o);
-    const enum settle_rounding rounding = assemble_rounding(o->storage);
     const double chunk = c->strategy->chunk,
                  chunks = (double)c->strategy->tile_chunks * c->strategy->cluster;
     const double loads = k->load_issue * c->reads, stores = k->direct_store * c->writes;
@@ -234,8 +232,8 @@ static void direct_tile(struct share *tile, const struct context *c, double *all
     one = step_of(c, WORK_STEP, math, loads, k->direct_step, 1);
     if (chunks > 1)
         add(tile, &one, c->tile.warm_exact);
-    if (chunks > 1 && !(c->problem->settle->is_trusted[rounding] && c->tile.warm_exact > 0)) {
-        const struct settle_count count = settle_at(c->problem->settle, rounding, 64, chunks);
+    if (chunks > 1 && !(c->problem->settle->is_trusted && c->tile.warm_exact > 0)) {
+        const struct settle_count count = settle_at(c->problem->settle, 64, chunks);
         double issue;
         const double latency = scan_of(c, &issue);
         corrections = (double)count.rough + (double)count.corrections;
@@ -289,7 +287,7 @@ static void long_tile(struct share *tile, const struct context *c)
     const struct constants *k = c->k;
     const enum work_math math = math_of(o);
     const double chunk = c->strategy->chunk, steps = chunk + c->tile.warm_steps;
-    const bool is_trusted = c->problem->settle->is_trusted[assemble_rounding(o->storage)];
+    const bool is_trusted = c->problem->settle->is_trusted;
     struct share one = step_of(c, WORK_ADJOINT, math, k->direct_store * c->writes, k->step, 1);
     one.latency = fmax(one.latency, c->alone * (c->problem->work->of[WORK_STEP][math].chain +
                                                 c->problem->work->of[WORK_ADJOINT][math].chain) +

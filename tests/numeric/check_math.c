@@ -361,6 +361,7 @@ static const struct case32 hardware_cases[] = {
     {"tanh", MATH_tanh, tanh, INFINITY, 3, 4099},
     {"sigmoid", MATH_sigmoid, math_sigmoid, 8, 10, 4099},
     {"softplus", MATH_softplus, math_softplus, 87, 4, 4099},
+    {"sqrt", MATH_sqrt, sqrt, INFINITY, 0.50001, 257},
 };
 
 START_TEST(hardware_forms_stay_below_their_limits)

@@ -27,7 +27,7 @@ static inline float reciprocal(float x)
 #define PRNN_RCP_APPROX(x) reciprocal(x)
 #define PRNN_TANH_APPROX(x) tanhf(x)
 #define PRNN_LG2_APPROX(x) log2f(x)
-#define PRNN_RSQRT_APPROX(x) (1.0f / sqrtf(x))
+#define PRNN_RSQRT_APPROX(x) (1.0f / sqrtf(flushed(x)))
 #endif
 #include "storage.h"
 

@@ -29,7 +29,7 @@ static void load(const char *name)
     device = h100;
     snprintf(path, sizeof path, "%s/cells/%s.cell", PRNN_SOURCE_DIR, name);
     ck_assert_int_eq(pipeline_load_file(&unit, path, NULL), PIPELINE_OK);
-    ck_assert_int_eq(profile_find(&profile, unit, NULL), PRNN_OK);
+    ck_assert_int_eq(profile_find(&profile, unit, SETTLE_32, NULL), PRNN_OK);
 }
 
 static struct model_problem problem_of(int64_t batch, int64_t seq_len, int64_t channels,
@@ -165,7 +165,7 @@ START_TEST(many_recurrences_run_in_order_as_was_fastest)
         {16, 64, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 8, 4, 1}},
         {8, 4096, 4096, ASSEMBLE_FORWARD, {64, 2, 1, 4, 4, 1}},
         {8, 2048, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 32, 4, 1}},
-        {16, 256, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 4, 4, 1}},
+        {16, 256, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 8, 3, 1}},
         {8, 4096, 4096, ASSEMBLE_BACKWARD, {64, 2, 1, 4, 4, 1}},
         /* Narrow layers have no use for wide thread blocks. */
         {4096, 64, 16, ASSEMBLE_FORWARD, {32, 1, 1, 4, 4, 1}},
@@ -184,19 +184,38 @@ START_TEST(many_recurrences_run_in_order_as_was_fastest)
 }
 END_TEST
 
-/* Faster memory wants more rows under way. */
+/* Faster memory wants more rows under way; bench/results/2026-11-29-h200-in-order.csv. */
 START_TEST(an_h200_runs_in_order_as_was_fastest)
 {
+    static const struct {
+        int64_t batch, seq_len, channels;
+        enum assemble_kernel kernel;
+        struct strategy f32, bf16;
+    } measured[] = {
+        {8, 4096, 4096, ASSEMBLE_FORWARD, {64, 2, 1, 8, 3, 1}, {64, 2, 1, 32, 2, 1}},
+        {64, 256, 1024, ASSEMBLE_FORWARD, {64, 2, 1, 8, 3, 1}, {64, 2, 1, 16, 2, 1}},
+        {16, 64, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1}, {64, 1, 1, 16, 3, 1}},
+        {16, 256, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1}, {32, 1, 1, 32, 4, 1}},
+        {16, 1024, 1024, ASSEMBLE_FORWARD, {32, 1, 1, 32, 4, 1}, {32, 1, 1, 32, 4, 1}},
+        {8, 4096, 4096, ASSEMBLE_BACKWARD, {64, 2, 1, 4, 4, 1}, {64, 2, 1, 8, 3, 1}},
+        {64, 256, 1024, ASSEMBLE_BACKWARD, {64, 2, 1, 4, 4, 1}, {64, 2, 1, 4, 4, 1}},
+        {16, 256, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 8, 3, 1}, {64, 1, 1, 16, 3, 1}},
+    };
     load("paragru");
     device.memory_clock_khz = 3201000;
     device.memory_bus_bits = 6144;
-    for (int k = ASSEMBLE_FORWARD; k <= ASSEMBLE_BACKWARD; k++) {
-        const struct model_problem problem = problem_of(8, 4096, 4096, (enum assemble_kernel)k);
-        const struct strategy wanted = {64, 2, 1, 8, 3, 1};
-        struct strategy found;
-        strategy_in_order(&found, &problem);
-        ck_assert(!memcmp(&found, &wanted, sizeof found));
-    }
+    for (size_t k = 0; k < sizeof measured / sizeof *measured; k++)
+        for (int is_bf16 = 0; is_bf16 < 2; is_bf16++) {
+            struct model_problem problem = problem_of(measured[k].batch, measured[k].seq_len,
+                                                      measured[k].channels, measured[k].kernel);
+            const struct strategy *wanted = is_bf16 ? &measured[k].bf16 : &measured[k].f32;
+            struct strategy found;
+            problem.options.storage = is_bf16 ? ASSEMBLE_BF16 : ASSEMBLE_F32;
+            strategy_in_order(&found, &problem);
+            ck_assert_msg(!memcmp(&found, wanted, sizeof found), "row %d, %d: W%u S%u L%u V%u R%u",
+                          (int)k, is_bf16, found.tile_chunks, found.chunk, found.lanes, found.vc,
+                          found.stages);
+        }
     unit_free(unit);
 }
 END_TEST
