@@ -246,6 +246,9 @@ static uint64_t far_thousandths(const struct assemble_tile *tile, const struct a
 {
     const double tolerance = (double)settle_tolerance(assemble_rounding(o->storage));
     const double warm = tile->warm_steps;
+    /* A kernel without chunks has no limit. */
+    if (o->strategy.chunk == 0)
+        return (uint64_t)1 << 63;
     return (uint64_t)(1000 * pow(tolerance, warm / (warm + o->strategy.chunk)));
 }
 
