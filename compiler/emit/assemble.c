@@ -246,7 +246,7 @@ static uint64_t far_thousandths(const struct assemble_tile *tile, const struct a
 {
     const double tolerance = (double)settle_tolerance(assemble_rounding(o->storage));
     const double warm = tile->warm_steps;
-    /* A kernel without chunks has no limit. */
+    /* A kernel without chunks guesses nothing: no limit, which nothing reads. */
     if (o->strategy.chunk == 0)
         return (uint64_t)1 << 63;
     return (uint64_t)(1000 * pow(tolerance, warm / (warm + o->strategy.chunk)));

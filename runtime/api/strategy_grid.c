@@ -180,57 +180,82 @@ static uint32_t input_rows(const struct ir *ir, bool are_shared)
     return rows;
 }
 
-/* What was within 5 % of the fastest of 18, for a GRU and an LSTM in f32 and bf16 on an H100 and an
- * H200 (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv, 2026-11-28-h200-in-order.csv,
- * -direct.csv, 2026-11-29-h200-in-order.csv; of fewer inputs 2026-11-28-h200-few-rows.csv). Where
- * few warps are there, steps count: long tiles. Where many are, rows do: what a thread block asks
- * for at once is to be some KiB, also of two channels a thread, and more of faster memory. */
+/* The rules for running in order: what was within 5 % of the fastest of 18, for a GRU and an LSTM
+ * in f32 and bf16 on an H100 and an H200 (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv,
+ * 2026-11-28-h200-in-order.csv, -direct.csv, 2026-11-29-h200-in-order.csv; of fewer inputs
+ * 2026-11-28-h200-few-rows.csv). Where few warps are there, steps count: long tiles. Where many
+ * are, rows do: what a thread block asks for at once is to be some KiB, also of two channels a
+ * thread, and more of faster memory. */
+struct in_order {
+    bool is_backward, is_wide; /* elements of 32 bits and more */
+    bool is_fast;              /* memory of an H200, not of an H100 */
+    int64_t seq_len;
+    double warps; /* of a multiprocessor */
+};
+
+/* 3 to 6 warps. */
+static void some_warps(struct strategy *s, const struct in_order *p)
+{
+    if (p->is_backward) {
+        s->chunk = p->is_fast && !p->is_wide ? 16 : 8;
+        s->stages = p->is_fast || p->is_wide ? 3 : 4;
+    } else if (p->is_fast && p->seq_len >= (p->is_wide ? 512 : 128)) {
+        s->lanes = 32;
+        s->chunk = 32;
+    } else if (!p->is_fast && p->is_wide && p->seq_len < 128) {
+        s->chunk = 8;
+    } else {
+        s->chunk = 16;
+        s->stages = 3;
+    }
+}
+
+static void many_warps(struct strategy *s, const struct in_order *p, const struct ir *ir)
+{
+    const bool is_full = p->warps >= 12;
+    const uint32_t rows = input_rows(ir, false);
+    s->vc = 2;
+    if (p->is_backward) {
+        const bool is_tall = p->is_fast && !p->is_wide && !is_full;
+        s->chunk = is_tall ? 8 : 4;
+        s->stages = is_tall ? 3 : 4;
+        return;
+    }
+    if (p->is_wide) {
+        s->chunk = p->is_fast ? 8 : 4;
+        s->stages = p->is_fast ? 3 : 4;
+    } else {
+        s->chunk = !p->is_fast ? 8 : is_full ? 16 : 32;
+        s->stages = p->is_fast ? 2 : 4;
+    }
+    /* One row of a thread block is too short, whatever its stages: more thread blocks; measured for
+     * cfc, too, whose shared input comes beside the ring. Two rows want another stage. */
+    if (p->is_wide && (rows < 2 || input_rows(ir, true) > 0)) {
+        s->vc = 1;
+        s->chunk = 16;
+        s->stages = 3;
+    } else if (p->is_fast && rows <= 2) {
+        s->stages++;
+    }
+}
+
 static struct strategy measured_in_order(const struct model_problem *problem, double warps)
 {
-    const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
-    const bool is_wide = assemble_element_bytes(problem->options.storage) >= 4;
-    /* An H200, not an H100. */
-    const bool is_fast = cuda_nominal_bandwidth(problem->device) > 4e12;
+    const struct in_order p = {
+        .is_backward = problem->options.kernel == ASSEMBLE_BACKWARD,
+        .is_wide = assemble_element_bytes(problem->options.storage) >= 4,
+        .is_fast = cuda_nominal_bandwidth(problem->device) > 4e12,
+        .seq_len = problem->seq_len,
+        .warps = warps,
+    };
     struct strategy s = {.lanes = 64, .vc = 1, .tile_chunks = 1, .stages = 4, .cluster = 1};
     if (warps < 3) {
-        s.lanes = is_backward && is_wide ? 64 : 32;
+        s.lanes = p.is_backward && p.is_wide ? 64 : 32;
         s.chunk = 32;
-    } else if (warps < 6 && is_backward) {
-        s.chunk = is_fast && !is_wide ? 16 : 8;
-        s.stages = is_fast || is_wide ? 3 : 4;
-    } else if (warps < 6 && is_fast && problem->seq_len >= (is_wide ? 512 : 128)) {
-        s.lanes = 32;
-        s.chunk = 32;
-    } else if (warps < 6 && !is_fast && is_wide && problem->seq_len < 128) {
-        s.chunk = 8;
     } else if (warps < 6) {
-        s.chunk = 16;
-        s.stages = 3;
-    } else if (is_backward) {
-        const bool is_tall = is_fast && !is_wide && warps < 12;
-        s.vc = 2;
-        s.chunk = is_tall ? 8 : 4;
-        s.stages = is_tall ? 3 : 4;
-    } else if (!is_wide) {
-        s.vc = 2;
-        s.chunk = !is_fast ? 8 : warps < 12 ? 32 : 16;
-        s.stages = is_fast ? 2 : 4;
+        some_warps(&s, &p);
     } else {
-        s.vc = 2;
-        s.chunk = is_fast ? 8 : 4;
-        s.stages = is_fast ? 3 : 4;
-    }
-    if (warps >= 6 && !is_backward) {
-        /* One row of a thread block is too short, whatever its stages: more thread blocks; measured
-         * for cfc, too, whose shared input comes beside the ring. Two rows want another stage. */
-        const uint32_t rows = input_rows(problem->unit->ir, false);
-        if (is_wide && (rows < 2 || input_rows(problem->unit->ir, true) > 0)) {
-            s.vc = 1;
-            s.chunk = 16;
-            s.stages = 3;
-        } else if (is_fast && rows <= 2) {
-            s.stages++;
-        }
+        many_warps(&s, &p, problem->unit->ir);
     }
     return s;
 }
