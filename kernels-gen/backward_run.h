@@ -2,7 +2,7 @@
  * gradients of inputs and parameters.
  *
  * Requires  cell_backmap(), cell_adjoint_saved(), cell_adjoint(); affine.h with transposed maps, chunk.h, ring.h,
- *           rows_out.h
+ *           rows_out.h, shared_inputs.h
  * Provides  map_begin(), map_step(), where a tile has several chunks; struct sums, struct targets, channel_adjoint(),
  *           adjoint_step(), slice_adjoint()
  * Layout    rows of the ring: inputs, states before the step, gradients of states, of outputs
@@ -117,29 +117,35 @@ struct sums {
 /* Where the gradients of the inputs go. */
 struct targets {
     struct row_out dx[PRNN_INPUTS + 1];
-    prnn_real *partial[PRNN_INPUTS + 1]; /* of a shared input: moved back step by step */
+#if PRNN_SHARED_GRADIENTS
+    struct shared_target shared; /* moved back step by step */
+#endif
 };
+
+PRNN_CONST_FN int input_has_row_out(int i)
+{
+    return cell_input_has_gradient(i) && !cell_input_is_shared(i);
+}
 
 /* At step t; the last of the chunk is the first that is stored. */
 PRNN_FN void targets_begin(struct targets *to, const struct chunk *k, prnn_i64 t, prnn_i64 last)
 {
     PRNN_UNROLL
-    for (int i = 0; i < PRNN_INPUTS; i++) {
-        if (!cell_input_has_gradient(i))
-            continue;
-        if (cell_input_is_shared(i))
-            to->partial[i] = shared_partials(k->launch, i) +
-                             shared_row(k->launch, &k->at, last) * k->launch->head.channels + k->at.channel;
-        else
+    for (int i = 0; i < PRNN_INPUTS; i++)
+        if (input_has_row_out(i))
             row_out_begin(&to->dx[i], k->launch, PRNN_ARG_DX + i, &k->at, t);
-    }
+#if PRNN_SHARED_GRADIENTS
+    shared_target_begin(&to->shared, k, last);
+#else
+    (void)last;
+#endif
 }
 
 PRNN_FN void targets_move(struct targets *to, const struct chunk *k, int steps, int is_plain)
 {
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++)
-        if (cell_input_has_gradient(i) && !cell_input_is_shared(i))
+        if (input_has_row_out(i))
             row_out_move(&to->dx[i], k->launch, PRNN_ARG_DX + i, &k->at, steps, is_plain);
 }
 
@@ -149,22 +155,17 @@ PRNN_FN void targets_store(struct targets *to, const struct chunk *k, int steps,
 {
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++) {
-        if (!cell_input_has_gradient(i))
+        if (!input_has_row_out(i))
             continue;
         prnn_real v[PRNN_VC];
         PRNN_UNROLL
         for (int c = 0; c < PRNN_VC; c++)
             v[c] = dx[c][i];
-        if (cell_input_is_shared(i)) {
-            PRNN_UNROLL
-            for (int c = 0; c < PRNN_VC; c++)
-                if (is_plain || k->at.channel + c < k->launch->head.channels)
-                    PRNN_GST(to->partial[i] + c, v[c]);
-            to->partial[i] -= place_sign(&k->at) * k->launch->head.channels;
-        } else {
-            row_out_store(&to->dx[i], k->launch, &k->at, steps, v, is_plain);
-        }
+        row_out_store(&to->dx[i], k->launch, &k->at, steps, v, is_plain);
     }
+#if PRNN_SHARED_GRADIENTS
+    shared_target_store(&to->shared, k, dx, is_plain);
+#endif
 }
 
 /* The adjoint of a step of channel v: lambda behind it becomes lambda before it. adj_h: that, or what reaches the

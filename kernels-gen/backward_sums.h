@@ -3,7 +3,7 @@
  * Requires  backward_run.h, scan.h
  * Provides  backward_begin(), final_gradient(), sums_store()
  * Layout    s_sum [PRNN_TILE_CHUNKS][channels] where the ring was; workspace: partial [batch * PRNN_CLUSTER][PRNN_PARAMS]
- *           [channels], then for each shared input with a gradient [batch][seq_len][channels], all reals
+ *           [channels], reals
  * Launch    all threads, in block-uniform flow where there are barriers */
 /* What does not change over the tiles of a thread: parameters, initial state; and no sums yet. */
 PRNN_FN void backward_begin(struct chunk *k, const struct prnn_launch *launch, const struct place *origin,

@@ -75,7 +75,7 @@ PRNN_FN float prnn_accurate_sqrt(float x)
     const float root = a * inverse;
     const float corrected = PRNN_FMA32(PRNN_FMA32(-root, root, a), 0.5f * inverse, root);
     const float y = is_small ? corrected * PRNN_F32(0x33800000u) : corrected; /* 2^-24 */
-    return (x == 0.0f) | (x == PRNN_F32(0x7f800000u)) ? x : y;
+    return ((x == 0.0f) | (x == PRNN_F32(0x7f800000u))) ? x : y;
 }
 
 PRNN_FN float prnn_accurate_softplus(float x)

@@ -166,26 +166,8 @@ PRNN_FN int real_is_same(prnn_real a, prnn_real b)
 #endif
 }
 
-/* Where the backward pass leaves partial sums: parameters first, one row for each thread block that shares channels;
- * then, for each shared input with a gradient, its contributions by channel. */
+/* Rows of sequence tensors, of all sequences. */
 PRNN_FN prnn_i64 sequence_rows(const struct prnn_launch_head *head)
 {
     return head->cu_seqlens ? head->seq_len : head->batch * head->seq_len;
-}
-
-PRNN_FN prnn_i64 shared_row(const struct prnn_launch *launch, const struct place *at, prnn_i64 t)
-{
-    return at->row * launch->head.seq_len + place_row(at, t);
-}
-
-PRNN_FN prnn_real *shared_partials(const struct prnn_launch *launch, int input)
-{
-    prnn_i64 before = 0;
-    PRNN_UNROLL
-    for (int k = 0; k < PRNN_INPUTS; k++)
-        if (k < input && cell_input_is_shared(k) && cell_input_has_gradient(k))
-            before++;
-    return (prnn_real *)launch->head.workspace +
-           launch->head.channels * (launch->head.batch * PRNN_CLUSTER * PRNN_PARAMS +
-                                    before * sequence_rows(&launch->head));
 }

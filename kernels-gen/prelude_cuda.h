@@ -50,6 +50,12 @@ PRNN_FN struct prnn_pair64 prnn_pair_at(const double *p) { return *(const struct
 #define PRNN_SHFL_UP(v, d) __shfl_up_sync(0xffffffffu, v, d)
 #define PRNN_SHFL_DOWN(v, d) __shfl_down_sync(0xffffffffu, v, d)
 #define PRNN_SHFL(v, lane) __shfl_sync(0xffffffffu, v, lane)
+/* From the thread whose lane differs in the bits of d; all threads of a segment of 'width', a power of two. */
+#define PRNN_SHFL_XOR(v, d, width) __shfl_xor_sync(prnn_segment_mask(width), v, d)
+PRNN_FN unsigned prnn_segment_mask(int width)
+{
+    return width == 32 ? 0xffffffffu : ((1u << width) - 1) << (threadIdx.x % 32 & -width);
+}
 
 /* Asynchronous copy of 16 bytes from global memory to element i of s; 'valid' 0: zeros instead, and
  * nothing is read. Seen by all after WAIT and a barrier. WAIT(n): all but the last n groups. */

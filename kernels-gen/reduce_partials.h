@@ -1,11 +1,10 @@
-/* Sums of the partial gradients that backward.h leaves in the workspace, always in the same order.
+/* Sums of the partial gradients that the backward pass leaves in the workspace, always in the same order.
  *
- * Requires  place.h; the layout of the workspace in backward.h
+ * Requires  the layout of the workspace in backward_sums.h and shared_inputs.h
  * Provides  the kernel PRNN_REDUCE_ENTRY
  * Layout    s_part [PRNN_REDUCE_GROUPS][32]
- * Launch    PRNN_REDUCE_GROUPS * 32 threads; thread blocks: PRNN_PARAMS * ceil(channels / 32), then for
- *           each shared input with a gradient ceil(rows / PRNN_REDUCE_GROUPS), where rows is
- *           batch * seq_len, or seq_len if packed */
+ * Launch    PRNN_REDUCE_GROUPS * 32 threads; thread blocks: PRNN_PARAMS * ceil(channels / 32), then as many as have a
+ *           thread for each of sequence_rows() rows and shared input with a gradient */
 #define PRNN_REDUCE_GROUPS 8
 
 PRNN_KERNEL(PRNN_REDUCE_ENTRY, PRNN_REDUCE_GROUPS * 32)
@@ -49,38 +48,31 @@ PRNN_KERNEL(PRNN_REDUCE_ENTRY, PRNN_REDUCE_GROUPS * 32)
         }
         return;
     }
+#if PRNN_SHARED_GRADIENTS
     block -= PRNN_PARAMS * pieces;
-    const prnn_i64 all = sequence_rows(&launch->head);
-    const prnn_i64 row_blocks = (all + PRNN_REDUCE_GROUPS - 1) / PRNN_REDUCE_GROUPS;
-    const prnn_i64 row = block % row_blocks * PRNN_REDUCE_GROUPS + group;
-    prnn_i32 input = 0;
-    prnn_i64 skip = block / row_blocks;
+    const prnn_i64 all = sequence_rows(&launch->head) * PRNN_SHARED_GRADIENTS;
+    const prnn_i64 at = block * (PRNN_REDUCE_GROUPS * 32) + PRNN_TID;
+    const prnn_i64 segments = (channels + PRNN_SEGMENT_CHANNELS - 1) / PRNN_SEGMENT_CHANNELS;
+    const prnn_i64 row = at / PRNN_SHARED_GRADIENTS;
+    prnn_i32 input = 0, count = 0;
     PRNN_UNROLL
-    for (int k = PRNN_INPUTS - 1; k >= 0; k--) {
-        prnn_i64 before = 0;
-        PRNN_UNROLL
-        for (int l = 0; l < PRNN_INPUTS; l++)
-            before += l < k && cell_input_is_shared(l) && cell_input_has_gradient(l);
-        if (before == skip && cell_input_is_shared(k) && cell_input_has_gradient(k))
+    for (int k = 0; k < PRNN_INPUTS; k++) {
+        if (!cell_input_is_shared(k) || !cell_input_has_gradient(k))
+            continue;
+        if (count == at % PRNN_SHARED_GRADIENTS)
             input = k;
+        count++;
     }
-    const prnn_real *from = partial + channels * (rows * PRNN_PARAMS + skip * all);
-    prnn_real sum = 0;
-    if (row < all) {
-        PRNN_NO_UNROLL
-        for (prnn_i64 c = lane; c < channels; c += 32)
-            sum += PRNN_GLD(from + row * channels + c);
-    }
-    PRNN_SST(s_part, group * 32 + lane, sum);
-    PRNN_BARRIER(); /* all threads: the sums of the lanes are written */
     const struct prnn_arg *arg = &launch->arg[PRNN_ARG_DX + input];
-    if (lane == 0 && row < all && arg->base) {
-        prnn_real total = 0;
-        PRNN_NO_UNROLL
-        for (prnn_i32 l = 0; l < 32; l++)
-            total += PRNN_SLD(s_part, group * 32 + l);
+    if (at < all && arg->base) {
+        const prnn_real *from = shared_partials(&launch->head) + at;
+        prnn_real sum = 0;
+        PRNN_UNROLL_BY(4)
+        for (prnn_i64 s = 0; s < segments; s++)
+            sum += PRNN_GLD(from + s * all);
         const prnn_i64 b = launch->head.cu_seqlens ? 0 : row / launch->head.seq_len;
         const prnn_i64 t = row - b * launch->head.seq_len;
-        PRNN_GST((prnn_elem *)arg->base + b * arg->stride_b + t * arg->stride_t, PRNN_TO_ELEM(total));
+        PRNN_GST((prnn_elem *)arg->base + b * arg->stride_b + t * arg->stride_t, PRNN_TO_ELEM(sum));
     }
+#endif
 }

@@ -30,6 +30,7 @@ struct backend_text compile_backend_text(const struct pipeline_text *text, uint3
         .threads = text->assembled.threads,
         .shared_bytes = text->assembled.shared_bytes,
         .block_channels = text->assembled.block_channels,
+        .segment_channels = text->assembled.segment_channels,
         .cluster = cluster,
     };
 }

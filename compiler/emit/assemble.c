@@ -17,15 +17,17 @@ static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][KERNEL_FILES] = {
     [ASSEMBLE_FORWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk.h",
                           "chunk_inputs.h", "chunk_run.h", "chunk_record.h", "tile.h", "scan.h",
                           "block_report.h", "forward.h"},
-    [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk.h", "scan.h",
-                           "backward_run.h", "backward_sums.h", "backward.h", "reduce_partials.h"},
+    [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk.h",
+                           "shared_inputs.h", "scan.h", "backward_run.h", "backward_sums.h",
+                           "backward.h", "reduce_partials.h"},
     [ASSEMBLE_DECODE] = {"place.h", "decode.h"},
     [ASSEMBLE_SCAN] = {"place.h", "affine.h", "scan.h", "scan_given.h"},
     [ASSEMBLE_COMPARE] = {"place.h", "compare_arrays.h"},
 };
 static const char *const long_backward_files[KERNEL_FILES] = {
-    "place.h", "affine.h",       "ring.h",          "rows_out.h",      "chunk.h",          "tile.h",
-    "scan.h",  "backward_run.h", "backward_sums.h", "backward_long.h", "reduce_partials.h"};
+    "place.h",        "affine.h",        "ring.h",          "rows_out.h",
+    "chunk.h",        "shared_inputs.h", "tile.h",          "scan.h",
+    "backward_run.h", "backward_sums.h", "backward_long.h", "reduce_partials.h"};
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
     [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",       [ASSEMBLE_COMPARE] = "compare",
@@ -36,7 +38,7 @@ enum { REPORT_ALIGN = 16, SHARED_MAX = 227 * 1024, THREADS_MAX = 1024 };
 /* The kernel's own counts, from the cell or from the block of a given scan. */
 struct counts {
     const struct ir *ir; /* NULL: no cell */
-    uint32_t states, inputs, shared_inputs, params, outputs, gradients, jacobian;
+    uint32_t states, inputs, shared_inputs, shared_gradients, params, outputs, gradients, jacobian;
 };
 
 static uint32_t bit_count(uint32_t bits)
@@ -45,6 +47,14 @@ static uint32_t bit_count(uint32_t bits)
     for (; bits; bits &= bits - 1)
         count++;
     return count;
+}
+
+static uint32_t power_of_two_from(uint32_t least)
+{
+    uint32_t power = 1;
+    while (power < least)
+        power *= 2;
+    return power;
 }
 
 static struct counts counts_of(const struct ir *ir, const struct assemble_options *o)
@@ -67,9 +77,13 @@ static struct counts counts_of(const struct ir *ir, const struct assemble_option
     n.params = ir->params;
     n.outputs = ir_expression_count(ir);
     n.gradients = bit_count(o->state_gradient);
-    for (uint32_t i = 0; i < ir->decl_count; i++)
-        if (ir->decls[i].role == IR_ROLE_INPUT && ir->decls[i].is_shared)
-            n.shared_inputs += ir->decls[i].count;
+    for (uint32_t i = 0; i < ir->decl_count; i++) {
+        const struct ir_decl *decl = &ir->decls[i];
+        if (decl->role != IR_ROLE_INPUT || !decl->is_shared)
+            continue;
+        n.shared_inputs += decl->count;
+        n.shared_gradients += decl->no_gradient ? 0 : decl->count;
+    }
     return n;
 }
 
@@ -246,9 +260,6 @@ static uint64_t far_thousandths(const struct assemble_tile *tile, const struct a
 {
     const double tolerance = (double)settle_tolerance(assemble_rounding(o->storage));
     const double warm = tile->warm_steps;
-    /* A kernel without chunks guesses nothing: no limit, which nothing reads. */
-    if (o->strategy.chunk == 0)
-        return (uint64_t)1 << 63;
     return (uint64_t)(1000 * pow(tolerance, warm / (warm + o->strategy.chunk)));
 }
 
@@ -317,6 +328,7 @@ static void add_file(struct textbuf *out, const char *name)
             textbuf_add_n(out, file->text, file->length);
             return;
         }
+    textbuf_printf(out, "#error %s is not embedded\n", name);
 }
 
 static void define(struct textbuf *out, const char *name, uint64_t value)
@@ -481,7 +493,8 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "WARM_STEPS", tile.warm_steps);
         define(&text, "WARM_EXACT", tile.warm_exact);
         define(&text, "WARM_AHEAD", tile.is_warm_ahead);
-        define(&text, "FAR_THOUSANDTHS", far_thousandths(&tile, o));
+        if (is_forward)
+            define(&text, "FAR_THOUSANDTHS", far_thousandths(&tile, o));
         define(&text, "RING_ROWS", rows_of(&n, o));
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);
@@ -491,6 +504,8 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "TRANSPOSED", o->kernel == ASSEMBLE_BACKWARD);
         define(&text, "RING_COMMON", s->stages ? n.shared_inputs : 0);
         define(&text, "RING_PAD", at.ring_pad);
+        define(&text, "SHARED_GRADIENTS", n.shared_gradients);
+        define(&text, "SHARED_SLOTS", power_of_two_from(n.shared_gradients));
         define(&text, "S_RING", at.ring);
         define(&text, "S_COMMON", at.common);
         define(&text, "S_ENTRY", at.entries);
@@ -528,6 +543,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     out->length = text.length;
     out->shared_bytes = (uint32_t)at.bytes;
     out->block_channels = s->lanes * s->vc;
+    out->segment_channels = (s->lanes < 32 ? s->lanes : 32) * s->vc;
     out->half_hash = half_hash;
     return NULL;
 }

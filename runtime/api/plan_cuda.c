@@ -48,6 +48,7 @@ static void backend_text_of(struct backend_text *out, const struct pipeline_text
         .threads = text->assembled.threads,
         .shared_bytes = text->assembled.shared_bytes,
         .block_channels = text->assembled.block_channels,
+        .segment_channels = text->assembled.segment_channels,
         .cluster = options->strategy.cluster,
     };
 }

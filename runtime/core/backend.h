@@ -35,7 +35,8 @@ struct backend_text {
     size_t length;
     const char *entry;
     const char *reduce_entry; /* of a backward text: its second kernel; else NULL */
-    uint32_t threads, shared_bytes, block_channels;
+    uint32_t threads, shared_bytes;
+    uint32_t block_channels, segment_channels; /* as of struct assembled */
     uint32_t cluster;
 };
 

@@ -81,7 +81,8 @@ static uint32_t shared_gradients(const struct backend_shape *shape)
     return count;
 }
 
-/* Sizes of the workspace and of the grid that sums it: as backward.h and reduce_partials.h. */
+/* Sizes of the workspace and of the grid that sums it: as backward_sums.h, shared_inputs.h and
+ * reduce_partials.h. */
 static prnn_status workspace_find(struct cuda_plan *plan,
                                   const struct backend_text *const texts[CUDA_KERNEL_COUNT])
 {
@@ -89,19 +90,17 @@ static prnn_status workspace_find(struct cuda_plan *plan,
     int64_t bytes = 0, reports;
     if (texts[CUDA_BACKWARD]) {
         const uint32_t cluster = texts[CUDA_BACKWARD]->cluster;
-        const int64_t shared = shared_gradients(shape);
-        int64_t rows, partials, row_blocks, blocks;
-        rows = shape->seq_len;
-        if ((!shape->is_packed && !multiply(&rows, shape->batch, shape->seq_len)) ||
+        const int64_t segments = divide_up(shape->channels, texts[CUDA_BACKWARD]->segment_channels);
+        int64_t sums = shape->seq_len, shared, partials, blocks;
+        if ((!shape->is_packed && !multiply(&sums, shape->batch, shape->seq_len)) ||
+            !multiply(&sums, sums, shared_gradients(shape)) || !multiply(&shared, sums, segments) ||
             !multiply(&partials, shape->batch, cluster > 1 ? cluster : 1) ||
             !multiply(&partials, partials, shape->counts.params) ||
-            !multiply(&blocks, rows, shared) || !add(&partials, partials, blocks) ||
-            !multiply(&bytes, partials, shape->channels) ||
+            !multiply(&partials, partials, shape->channels) || !add(&bytes, partials, shared) ||
             !multiply(&bytes, bytes, (int64_t)real_bytes(shape->storage)))
             return status_set(PRNN_E_LIMIT, "the workspace of the backward pass is too large");
-        row_blocks = divide_up(rows, REDUCE_GROUPS);
         if (!multiply(&blocks, shape->counts.params, divide_up(shape->channels, REDUCE_LANES)) ||
-            !multiply(&row_blocks, row_blocks, shared) || !add(&blocks, blocks, row_blocks) ||
+            !add(&blocks, blocks, divide_up(sums, REDUCE_GROUPS * REDUCE_LANES)) ||
             blocks > INT32_MAX)
             return grid_refuse("reduction");
         plan->reduce_grid = (uint32_t)blocks;

@@ -192,6 +192,7 @@ void device_texts_load(struct device_text *out, struct kernel_plan *plans, size_
                                           .threads = made->threads,
                                           .shared_bytes = made->shared_bytes,
                                           .block_channels = made->block_channels,
+                                          .segment_channels = made->segment_channels,
                                           .cluster = plans[i].options.strategy.cluster};
         const struct backend_text *texts[] = {&text};
         const uint32_t arguments = argument_count(&plans[i]);
@@ -228,8 +229,8 @@ struct blocks {
     size_t count;
 };
 
-/* With holes, what a kernel has to write stays as the allocation left it, but for 'front' bytes, which no kernel
- * touches and the copy back reads. */
+/* With holes, what a kernel has to write stays as the allocation left it, but for 'front' bytes,
+ * which no kernel touches and the copy back reads. */
 static void block_add(struct blocks *all, void *host, size_t front, size_t bytes, bool is_written)
 {
     struct block *block = &all->block[all->count++];

@@ -12,7 +12,7 @@ static const struct {
     {"output", kernel_cell_output}, {"shared", kernel_cell_shared}, {"dense", kernel_cell_dense},
     {"chain", kernel_cell_chain},
 };
-enum { CELLS = sizeof cells / sizeof *cells, STRATEGIES = 3 };
+enum { CELLS = sizeof cells / sizeof *cells, STRATEGIES = 3, SHARED_STRATEGIES = 4 };
 
 static struct assemble_options options_of(int strategy, enum assemble_storage storage,
                                           enum assemble_mode mode, bool has_resets)
@@ -70,6 +70,43 @@ START_TEST(gradients_are_those_of_backpropagation_in_order)
     run_shapes(&plan, shapes, sizeof shapes / sizeof *shapes, &ratio);
     printf("%s, %s: ratio %.3g of 30\n", cells[cell].name, kernel_strategies[strategy].name, ratio);
     kernel_plan_free(&plan);
+}
+END_TEST
+
+/* Sums over segments of 4 to 32 threads, of fewer values than threads and of more. */
+START_TEST(gradients_of_any_number_of_shared_inputs_are_summed)
+{
+    static const int numbers[] = {1, 2, 3, 8, 33};
+    enum { NUMBERS = sizeof numbers / sizeof *numbers };
+    static const struct strategy strategies[SHARED_STRATEGIES] = {
+        {.lanes = 32, .vc = 1, .tile_chunks = 1, .chunk = 4, .stages = 2, .cluster = 1},
+        {.lanes = 64, .vc = 2, .tile_chunks = 1, .chunk = 3, .stages = 2, .cluster = 1},
+        {.lanes = 4, .vc = 1, .tile_chunks = 8, .chunk = 2, .stages = 2, .cluster = 1},
+        {.lanes = 16, .vc = 2, .tile_chunks = 2, .chunk = 2, .stages = 2, .cluster = 2},
+    };
+    struct assemble_options options = options_of(0, ASSEMBLE_F32, ASSEMBLE_ACCURATE, _i % 2);
+    options.strategy = strategies[_i];
+    options.is_packed = _i % 2 == 0;
+    for (int k = 0; k < NUMBERS; k++) {
+        char cell[300];
+        struct kernel_plan plan;
+        double ratio = 0;
+        snprintf(cell, sizeof cell,
+                 "cell mixed { const d = %d; state h; input u; input n : shared nograd;\n"
+                 "input b[d] : shared; param a; param w[d];\n"
+                 "h' = tanh(a*h + u + n/4) + dot(w, b)*h/64; }\n",
+                 numbers[k]);
+        kernel_plan_load(&plan, cell, &options, NULL);
+        const struct kernel_shape shapes[] = {
+            {.batch = 2, .steps = 11, .channels = 5},
+            {.batch = 2, .steps = 33, .channels = 80, .is_aligned = true, .has_h0 = true},
+            {.batch = 1, .steps = 17, .channels = 150, .is_reversed = true},
+            {.batch = 3, .steps = 21, .channels = 40, .is_packed = true},
+        };
+        run_shapes(&plan, shapes, sizeof shapes / sizeof *shapes, &ratio);
+        printf("%d shared inputs, strategy %d: ratio %.3g of 30\n", numbers[k], _i, ratio);
+        kernel_plan_free(&plan);
+    }
 }
 END_TEST
 
@@ -245,6 +282,8 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, gradients_are_those_of_backpropagation_in_order, 0,
                         CELLS * STRATEGIES);
+    tcase_add_loop_test(tcase, gradients_of_any_number_of_shared_inputs_are_summed, 0,
+                        SHARED_STRATEGIES);
     tcase_add_loop_test(tcase, gradients_in_long_chunks_are_those_of_backpropagation_in_order, 0,
                         CELLS * LONG_STRATEGIES);
     tcase_add_loop_test(tcase, where_the_cell_forgets_the_guess_is_all, 0, 2 * LONG_STRATEGIES);

@@ -69,6 +69,16 @@ static float relay_expected(const struct bench *bench, int i)
     return sum; /* of small integers, hence exact in any order */
 }
 
+static float segments_expected(const struct bench *bench, int i)
+{
+    float sum = 0.0f;
+    for (int lane = 0; lane < SEGMENT; lane++)
+        sum += bench->in[i / SEGMENT * SEGMENT + lane];
+    for (int round = 0; round < i % 32 / SEGMENT; round++)
+        sum *= SEGMENT;
+    return sum;
+}
+
 static float stream_expected(const struct bench *bench, int i)
 {
     float sum = 0.0f;
@@ -109,7 +119,8 @@ START_TEST(correct_kernels_are_clean_and_right_in_every_order)
         int cells;
     } rows[] = {{"relay", relay, relay_expected, CELLS},
                 {"stream", stream, stream_expected, RELAY_THREADS},
-                {"exchange", exchange, exchange_expected, CELLS}};
+                {"exchange", exchange, exchange_expected, CELLS},
+                {"segments", segments, segments_expected, CELLS}};
     static struct bench bench;
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         run(&bench, rows[k].kernel, PLANT_NOTHING, (enum shim_order)_i);
@@ -171,6 +182,9 @@ static const struct {
     ROW(SEND_BEFORE_END, exchange, LIFETIME),
     ROW(SEND_TO_NO_BLOCK, exchange, BOUNDS),
     ROW(BARRIERS_OF_TWO_KINDS, exchange, DEADLOCK),
+    ROW(SEGMENT_TOO_FAR, segments, DIVERGENCE),
+    ROW(SEGMENT_LACKS_A_LANE, segments, DIVERGENCE),
+    ROW(SEGMENT_OF_TWO_WIDTHS, segments, DIVERGENCE),
 #undef ROW
 };
 

@@ -640,10 +640,13 @@ void kernel_data_create(struct kernel_data *d, const struct kernel_plan *plan,
     d->reset = calloc((size_t)d->rows + 1, 1);
     for (int64_t row = 0; row < d->rows && shape->has_resets; row++)
         d->reset[row] = random_bits(&seed) % 5 == 0;
-    d->workspace_bytes =
-        (size_t)(shape->channels * (shape->batch * s->cluster * params +
-                                    (int64_t)kernel_shared_gradients(plan) * d->rows)) *
-        (plan->options.storage == ASSEMBLE_F64 ? 8 : 4);
+    int64_t reals = shape->channels * shape->batch * s->cluster * params;
+    if (plan->options.kernel == ASSEMBLE_BACKWARD) {
+        const int64_t width = plan->text.assembled.segment_channels;
+        const int64_t segments = (shape->channels + width - 1) / width;
+        reals += segments * (int64_t)kernel_shared_gradients(plan) * d->rows;
+    }
+    d->workspace_bytes = (size_t)reals * (plan->options.storage == ASSEMBLE_F64 ? 8 : 4);
     d->workspace = calloc(d->workspace_bytes + 1, 1);
     const int64_t width = plan->text.assembled.block_channels;
     d->grid = plan->options.kernel == ASSEMBLE_DECODE

@@ -99,7 +99,7 @@ void kernel_data_free(struct kernel_data *data);
 /* The tensors of a backward launch are all groups, else those before GROUP_GH. */
 bool kernel_group_is_used(const struct kernel_plan *plan, enum kernel_group group);
 bool kernel_group_is_sequence(enum kernel_group group);
-/* Shared inputs with a gradient: each has partial sums of its own in the workspace. */
+/* Shared inputs with a gradient: each has sums of its own in the workspace. */
 uint32_t kernel_shared_gradients(const struct kernel_plan *plan);
 struct kernel_tensor *kernel_tensor_of(struct kernel_data *data, enum kernel_group group,
                                        uint32_t index);

@@ -40,7 +40,8 @@ void kernel_launch_fill(struct kernel_data *d, struct kernel_launch *launch)
 int kernel_reduce_grid(const struct kernel_data *d)
 {
     return (int)(d->plan->unit->ir->params * ((d->shape.channels + 31) / 32) +
-                 kernel_shared_gradients(d->plan) * ((d->rows + 7) / 8));
+                 (kernel_shared_gradients(d->plan) * d->rows + KERNEL_REDUCE_THREADS - 1) /
+                     KERNEL_REDUCE_THREADS);
 }
 
 static void memory_allow(struct kernel_data *d, const struct kernel_launch *launch)

@@ -116,7 +116,7 @@ PRNN_FN void row_copy(float *s_ring, const float *in, int row, int quarter)
 /* out[i] = sum over rows of in[row][63 - i], the rows two stages ahead. */
 PRNN_KERNEL(stream, RELAY_THREADS)
 {
-    PRNN_SHARED(float, s_ring, 0, STREAM_STAGES * RELAY_THREADS);
+    PRNN_SHARED(float, s_ring, 0, STREAM_STAGES *RELAY_THREADS);
     const prnn_i32 tid = PRNN_TID;
     const float *const in = PRNN_LAUNCH->in;
     float sum = 0.0f;
@@ -153,7 +153,8 @@ PRNN_KERNEL(stream, RELAY_THREADS)
     PRNN_GST(PRNN_LAUNCH->out + tid, sum);
 }
 
-/* out = 3 rounds of v = sum over the blocks of v of thread 0, in the order of the blocks, + rank. */
+/* out = 3 rounds of v = sum over the blocks of v of thread 0, in the order of the blocks, + rank.
+ */
 PRNN_KERNEL(exchange, RELAY_THREADS)
 {
     PRNN_SHARED(float, s_sent, 0, EXCHANGE_BLOCKS);
@@ -225,4 +226,20 @@ PRNN_KERNEL(types, RELAY_THREADS)
     const prnn_u32 bits = PRNN_SHFL_UP(PRNN_BITS32((float)tid), 2u);
     const double d = PRNN_SHFL((double)tid, 31);
     PRNN_GST(PRNN_LAUNCH->doubles + RELAY_THREADS + tid, PRNN_F32(bits) + 1000.0 * d);
+}
+
+/* Segment k of a warp adds up its values in 1 + k rounds, whatever the others do. */
+PRNN_KERNEL(segments, RELAY_THREADS)
+{
+    const prnn_i32 tid = PRNN_TID, at = PRNN_BID * RELAY_THREADS + tid;
+    const int rounds = 1 + tid % 32 / SEGMENT;
+    float v = PRNN_GLD(PRNN_LAUNCH->in + at);
+    for (int round = 0; round < rounds; round++) {
+        if (PLANTED(SEGMENT_LACKS_A_LANE) && round == 1 && tid == 13)
+            break;
+        for (int d = SEGMENT / 2; d > 0; d /= 2)
+            v += PRNN_SHFL_XOR(v, PLANTED(SEGMENT_TOO_FAR) && d == 4 ? SEGMENT : d,
+                               PLANTED(SEGMENT_OF_TWO_WIDTHS) && tid == 13 ? 4 : SEGMENT);
+    }
+    PRNN_GST(PRNN_LAUNCH->out + at, v);
 }

@@ -51,6 +51,10 @@ enum plant {
     PLANT_SEND_BEFORE_END,
     PLANT_SEND_TO_NO_BLOCK,
     PLANT_BARRIERS_OF_TWO_KINDS,
+    /* segments: sums over parts of a warp, which go on for so many rounds of their own */
+    PLANT_SEGMENT_TOO_FAR,
+    PLANT_SEGMENT_LACKS_A_LANE,
+    PLANT_SEGMENT_OF_TWO_WIDTHS,
     PLANT_COUNT
 };
 
@@ -63,7 +67,8 @@ enum {
     STREAM_SHARED = STREAM_STAGES * RELAY_THREADS * 4,
     EXCHANGE_BLOCKS = 4,
     EXCHANGE_ROUNDS = 3,
-    EXCHANGE_SHARED = 256
+    EXCHANGE_SHARED = 256,
+    SEGMENT = 8
 };
 
 struct prnn_launch {
@@ -80,5 +85,6 @@ void stream(const struct prnn_launch *launch);
 void exchange(const struct prnn_launch *launch);
 void place(const struct prnn_launch *launch);
 void types(const struct prnn_launch *launch);
+void segments(const struct prnn_launch *launch);
 
 #endif

@@ -28,10 +28,6 @@ static inline float reciprocal(float x)
 #define PRNN_TANH_APPROX(x) tanhf(x)
 #define PRNN_LG2_APPROX(x) log2f(x)
 #define PRNN_RSQRT_APPROX(x) (1.0f / sqrtf(flushed(x)))
-/* Of prnn_accurate_sqrt(): two comparisons without a branch before a '?'. */
-#ifdef __clang__
-#pragma clang diagnostic ignored "-Wbitwise-conditional-parentheses"
-#endif
 #endif
 #include "storage.h"
 

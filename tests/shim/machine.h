@@ -31,7 +31,7 @@ struct thread {
         void *value;
         unsigned size;
         enum shim_shuffle_kind kind;
-        int distance;
+        int distance, width; /* of 'width' lanes, from a multiple of it on */
     } shuffle;
     struct copy *copy; /* issued and not landed, oldest first */
     size_t copies, copy_capacity;
@@ -40,7 +40,8 @@ struct thread {
 
 struct warp {
     struct thread *thread;
-    int lanes, ready, arrived;
+    int lanes, ready;
+    int arrived[WARP_LANES]; /* at shuffles, by the first lane of the segment */
 };
 
 struct block {

@@ -51,15 +51,17 @@ struct prnn_launch;
 #define PRNN_BARRIER_OR(p) shim_barrier(__LINE__, 1, (p) != 0)
 
 /* Shuffles: 32 threads, all of them. */
-#define PRNN_SHIM_SHUFFLE(v, kind, d)                                                              \
+#define PRNN_SHIM_SHUFFLE(v, kind, d, width)                                                       \
     ({                                                                                             \
         __typeof__((v) + 0) prnn_shuffled_ = (v);                                                  \
-        shim_shuffle(&prnn_shuffled_, sizeof prnn_shuffled_, (kind), (int)(d), __LINE__);          \
+        shim_shuffle(&prnn_shuffled_, sizeof prnn_shuffled_, (kind), (int)(d), (width), __LINE__); \
         prnn_shuffled_;                                                                            \
     })
-#define PRNN_SHFL_UP(v, d) PRNN_SHIM_SHUFFLE(v, SHIM_SHUFFLE_UP, d)
-#define PRNN_SHFL_DOWN(v, d) PRNN_SHIM_SHUFFLE(v, SHIM_SHUFFLE_DOWN, d)
-#define PRNN_SHFL(v, lane) PRNN_SHIM_SHUFFLE(v, SHIM_SHUFFLE_FROM, lane)
+#define PRNN_SHFL_UP(v, d) PRNN_SHIM_SHUFFLE(v, SHIM_SHUFFLE_UP, d, 32)
+#define PRNN_SHFL_DOWN(v, d) PRNN_SHIM_SHUFFLE(v, SHIM_SHUFFLE_DOWN, d, 32)
+#define PRNN_SHFL(v, lane) PRNN_SHIM_SHUFFLE(v, SHIM_SHUFFLE_FROM, lane, 32)
+/* Of a segment of 'width' threads, a power of two, all of them. */
+#define PRNN_SHFL_XOR(v, d, width) PRNN_SHIM_SHUFFLE(v, SHIM_SHUFFLE_XOR, d, width)
 
 /* Asynchronous copies land at WAIT, not before; until then the place holds 0xff bytes. */
 #define PRNN_ASYNC_COPY16(s, i, g, valid)                                                          \

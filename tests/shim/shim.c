@@ -208,47 +208,65 @@ static int shuffle_source(const struct thread *thread, int lane)
     case SHIM_SHUFFLE_FROM:
         from = thread->shuffle.distance & (WARP_LANES - 1);
         break;
+    case SHIM_SHUFFLE_XOR:
+        from = lane ^ thread->shuffle.distance;
+        break;
     }
     return from < 0 || from >= WARP_LANES ? lane : from;
 }
 
-static void warp_exchange(struct warp *warp)
+static void segment_exchange(struct warp *warp, int begin, int width)
 {
     unsigned char held[WARP_LANES][16];
-    const struct thread *first = warp->thread;
-    for (int lane = 0; lane < WARP_LANES; lane++) {
+    const struct thread *first = &warp->thread[begin];
+    for (int lane = begin; lane < begin + width; lane++) {
         const struct thread *thread = &warp->thread[lane];
-        if (thread->line != first->line || thread->shuffle.size != first->shuffle.size ||
-            thread->shuffle.kind != first->shuffle.kind)
+        const bool is_waiting = thread->state == AT_SHUFFLE;
+        if (!is_waiting || thread->line != first->line ||
+            thread->shuffle.size != first->shuffle.size ||
+            thread->shuffle.kind != first->shuffle.kind || thread->shuffle.width != width)
             machine_fault(SHIM_DIVERGENCE, first->line,
-                          "shuffles with lane 0 at line %d and lane %d at line %d", first->line,
-                          lane, thread->line);
+                          "shuffles with lane %d at line %d and lane %d at line %d", begin,
+                          first->line, lane, thread->line);
         memset(held[lane], 0, sizeof held[lane]);
+        if (!is_waiting)
+            continue;
         memcpy(held[lane], thread->shuffle.value, thread->shuffle.size);
     }
-    for (int lane = 0; lane < WARP_LANES; lane++) {
+    for (int lane = begin; lane < begin + width; lane++) {
         struct thread *thread = &warp->thread[lane];
+        if (thread->state != AT_SHUFFLE)
+            continue;
         memcpy(thread->shuffle.value, held[shuffle_source(thread, lane)], thread->shuffle.size);
         wake(thread);
     }
-    warp->arrived = 0;
+    warp->arrived[begin] = 0;
 }
 
-void shim_shuffle(void *value, unsigned size, enum shim_shuffle_kind kind, int distance, int line)
+void shim_shuffle(void *value, unsigned size, enum shim_shuffle_kind kind, int distance, int width,
+                  int line)
 {
     struct thread *self = machine_self();
-    assert(size <= 16);
-    if (self->warp->lanes < WARP_LANES) {
-        machine_fault(SHIM_DIVERGENCE, line, "shuffles in a warp of %d threads", self->warp->lanes);
+    struct warp *warp = self->warp;
+    assert(size <= 16 && width > 0 && WARP_LANES % width == 0);
+    if (warp->lanes < WARP_LANES) {
+        machine_fault(SHIM_DIVERGENCE, line, "shuffles in a warp of %d threads", warp->lanes);
         return;
     }
+    if (kind == SHIM_SHUFFLE_XOR && (distance <= 0 || distance >= width)) {
+        machine_fault(SHIM_DIVERGENCE, line, "shuffles over %d lanes in a segment of %d", distance,
+                      width);
+        return;
+    }
+    const int lane = (int)(self - warp->thread);
     self->shuffle.value = value;
     self->shuffle.size = size;
     self->shuffle.kind = kind;
     self->shuffle.distance = distance;
+    self->shuffle.width = width;
     wait_as(self, AT_SHUFFLE, line);
-    if (++self->warp->arrived == WARP_LANES)
-        warp_exchange(self->warp);
+    if (++warp->arrived[lane - lane % width] == width)
+        segment_exchange(warp, lane - lane % width, width);
     step_aside(self);
 }
 

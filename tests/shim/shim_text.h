@@ -20,7 +20,7 @@ struct shim_site {
     unsigned epoch, slot;
 };
 
-enum shim_shuffle_kind { SHIM_SHUFFLE_UP, SHIM_SHUFFLE_DOWN, SHIM_SHUFFLE_FROM };
+enum shim_shuffle_kind { SHIM_SHUFFLE_UP, SHIM_SHUFFLE_DOWN, SHIM_SHUFFLE_FROM, SHIM_SHUFFLE_XOR };
 
 /* First call of every kernel: where the text is, and the threads it is written for. */
 void shim_enter(const char *file, int line, int threads);
@@ -38,7 +38,8 @@ void *shim_global_write(void *p, unsigned size, unsigned count, int line);
 
 int shim_barrier(int line, int is_or, int p);
 void shim_cluster_barrier(int line);
-void shim_shuffle(void *value, unsigned size, enum shim_shuffle_kind kind, int distance, int line);
+void shim_shuffle(void *value, unsigned size, enum shim_shuffle_kind kind, int distance, int width,
+                  int line);
 
 void shim_async_copy(void *s, long long i, unsigned size, unsigned bytes, const void *g,
                      int is_valid, int line);

@@ -75,6 +75,7 @@ static const struct backend_text backward = {.text = backward_text,
                                              .threads = 128,
                                              .shared_bytes = 4096,
                                              .block_channels = 64,
+                                             .segment_channels = 32,
                                              .cluster = 1};
 static const struct backend_text step = {.text = step_text,
                                          .length = sizeof step_text - 1,
@@ -138,8 +139,9 @@ START_TEST(grids_follow_the_rules_of_the_skeletons)
     cuda_stream stream = (cuda_stream)(uintptr_t)77;
     ck_assert_str_eq(cuda_device_describe(device), "Fake GPU, sm_90, 132 multiprocessors");
 
-    /* [3 * 1][3 params][72] and [3 * 100 rows][72] of the shared input, then reports of 3*3*4. */
-    const size_t partial = (3 * 3 * 72 + 300 * 72) * sizeof(float);
+    /* [3 * 1][3 params][72] and [3 segments][3 * 100 rows] of the shared input, then reports of
+     * 3*3*4. */
+    const size_t partial = (3 * 3 * 72 + 3 * 300) * sizeof(float);
     const size_t at = (partial + 255) / 256 * 256;
     ck_assert_uint_eq(cuda_plan_workspace_size(plan), at + 36 * sizeof(struct prnn_block_report));
     ck_assert_uint_le(cuda_plan_workspace_size(plan), sizeof workspace);
@@ -154,8 +156,8 @@ START_TEST(grids_follow_the_rules_of_the_skeletons)
     } expected[4] = {
         {"fw", 3 * 3 * 4, 256, 100000, 4},
         {"bw", 3 * 2, 128, 4096, 1},
-        {"rd", 3 * 3 + 38, 256, 1024, 1}, /* 3 params * ceil(72 / 32), ceil(300 / 8) */
-        {"st", 1, 256, 0, 1},             /* ceil(216 / 256) */
+        {"rd", 3 * 3 + 2, 256, 1024, 1}, /* 3 params * ceil(72 / 32), ceil(300 / 256) */
+        {"st", 1, 256, 0, 1},            /* ceil(216 / 256) */
     };
     for (size_t i = 0; i < 4; i++) {
         const struct fake_launch *found = &fake->launched[i];
@@ -239,7 +241,8 @@ START_TEST(every_call_of_the_driver_may_fail)
                               "call %d, code %d: '%s'", n, codes[c], words);
             else if (has_failed)
                 unnoticed++; /* a property that has a stand-in, the pop, a second try */
-            /* What is taken down behind a failure does not put its own words in the place of the first. */
+            /* What is taken down behind a failure does not put its own words in the place of the
+             * first. */
             if (status < 0)
                 ck_assert_msg(!strstr(words, "is lost"), "call %d, code %d: '%s'", n, codes[c],
                               words);
