@@ -11,9 +11,13 @@
  * take. Where it takes many corrections, their number depends on the inputs, and may well be half
  * as many again. Tiles of few chunks that took two and more took 1.4 to 2.4 times what was
  * predicted (brc, ctrnn, indrnn_relu, lrc on an H200), with one up to 1.4 times (hgrn, rglru). */
-static double clear_win(const struct strategy *strategy, double corrections)
+static double clear_win(const struct strategy *strategy, double corrections,
+                        const struct assemble_options *options)
 {
     enum { FEW_CHUNKS = 8 };
+    /* One scan is all, and what composing the maps takes is rather predicted too high. */
+    if (options->kernel == ASSEMBLE_BACKWARD && strategy->chunk < 32)
+        return 1;
     if (strategy->tile_chunks * strategy->cluster <= FEW_CHUNKS && corrections >= 1)
         return corrections >= 2 ? 0.45 : 0.7;
     return corrections > 3 ? 0.7 : corrections > 1 ? 0.75 : 0.9;
@@ -128,7 +132,8 @@ void strategy_choose(struct strategy *out, struct prediction *prediction,
     strategy_grid(problem, look, &best);
     if (!best.is_found ||
         !(best.prediction.seconds <
-          clear_win(&best.strategy, best.prediction.corrections) * prediction->seconds))
+          clear_win(&best.strategy, best.prediction.corrections, &problem->options) *
+              prediction->seconds))
         return;
     *out = best.strategy;
     *prediction = best.prediction;

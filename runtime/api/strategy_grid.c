@@ -260,6 +260,34 @@ static struct strategy measured_in_order(const struct model_problem *problem, do
     return s;
 }
 
+/* Whether two channels of the backward pass take more registers than a thread has: their states,
+ * lambda and what adds up of the parameters. */
+static bool pairs_spill(const struct model_problem *problem)
+{
+    enum { REGISTERS_MOST = 255, OTHERS = 48, OF_STATE = 16, OF_PARAM = 2 };
+    const struct ir *ir = problem->unit->ir;
+    return problem->options.kernel == ASSEMBLE_BACKWARD &&
+           OTHERS + 2 * (OF_STATE * ir->states + OF_PARAM * ir->params) > REGISTERS_MOST;
+}
+
+/* One channel a thread, and no more of the ring than lets in as many thread blocks as there are, or
+ * registers for: such a cell has many rows. */
+static void fit_large(struct assemble_options *options, const struct unit *unit, double warps,
+                      uint32_t most)
+{
+    struct strategy *s = &options->strategy;
+    s->vc = 1;
+    const uint32_t registers = assemble_tile(unit->ir, &unit->structure, options).registers;
+    const double blocks =
+        fmin(ceil(32 * warps / s->lanes), floor(65536.0 / (registers * s->lanes)));
+    while (s->chunk > 2 && assemble_shared_bytes(unit->ir, options) * blocks > most) {
+        if (s->stages > 2)
+            s->stages--;
+        else
+            s->chunk /= 2;
+    }
+}
+
 void strategy_in_order(struct strategy *out, const struct model_problem *problem)
 {
     const double width = (double)problem->batch * (double)problem->channels;
@@ -271,8 +299,12 @@ void strategy_in_order(struct strategy *out, const struct model_problem *problem
         s.lanes = s.vc > 1 ? s.lanes : s.lanes / 2;
         s.vc = 1;
     }
-    /* Long tiles only where all thread blocks of a multiprocessor still fit side by side. */
     options.strategy = s;
+    if (pairs_spill(problem)) {
+        fit_large(&options, problem->unit, warps, most);
+        s = options.strategy;
+    }
+    /* Long tiles only where all thread blocks of a multiprocessor still fit side by side. */
     const double blocks = ceil(32 * warps / (s.lanes * s.vc));
     if (s.chunk > 16 && assemble_shared_bytes(problem->unit->ir, &options) * blocks > most)
         s.chunk = 16;
@@ -341,10 +373,14 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
         return long_is_known(strategy, problem);
     if (strategy->stages == 0)
         return direct_is_known(strategy, problem);
-    /* Backward in f32, two chunks of 64 channels took a tenth less than four of 32. */
+    /* Backward in f32: two or four chunks of 64 channels, four or eight of 32, and where four fill
+     * a multiprocessor two stages, a tenth faster than three (bench/results/
+     * 2026-11-29-h200-backward.csv). */
     const bool is_wide = is_backward && !is_narrow && strategy->lanes >= 32;
-    const uint32_t chunks = strategy->tile_chunks;
-    if (is_wide ? chunks != (strategy->lanes == 64 ? 2u : 8u) : chunks < 4)
+    const uint32_t chunks = strategy->tile_chunks, least = is_wide && strategy->lanes == 64 ? 2 : 4;
+    if (chunks < least || (is_wide && chunks > 2 * least) ||
+        (is_wide && chunks == 4 && strategy->lanes == 64 && strategy->chunk == 8 &&
+         strategy->stages > 2))
         return false;
     /* Forward, of cells that take many corrections: the more chunks the better. */
     const bool is_hard =

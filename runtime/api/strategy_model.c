@@ -2,9 +2,10 @@
 
 #include <math.h>
 
-/* What no manual says, fitted to 143 measurements of one GPU (bench/README.md), 17 % rms; 'adjoint'
- * to later ones of running in order; those of kernels without a ring, and of cluster_barrier,
- * adjusted by hand to some 400 of an H200. Clocks unless said. */
+/* What no manual says, fitted to 143 measurements of one GPU (bench/README.md), 17 % rms; the
+ * backward pass in order and in short chunks to 600 of an H200 and 25 cells, 14 % rms; those of
+ * kernels without a ring, and of cluster_barrier, adjusted by hand to some 400 of an H200. Clocks
+ * unless said. */
 struct constants {
     double clock_share;     /* of the highest clock that is kept under load */
     double bandwidth_share; /* of bus width times clock that a copy reaches */
@@ -15,7 +16,15 @@ struct constants {
     double in_order;    /* ... of one that runs in order */
     double order_issue; /* in order: clocks of an instruction, where they are more than the chain */
     double order_depth; /* ... share of what a step computes before its chain */
-    double adjoint;     /* of a step of the backward pass in order */
+    double adjoint;     /* of a step of the backward pass in long chunks */
+    double adjoint_issue; /* backward, in order: clocks of an instruction */
+    double adjoint_value; /* ... of a value read or written */
+    double adjoint_tile;  /* ... and of a tile */
+    double chunk_issue;   /* backward, in chunks whose maps are composed: the same */
+    double chunk_value;
+    double chunk_tile;
+    double chunk_cluster; /* ... and barrier of a cluster */
+    double chunk_rows;    /* ... factor of the time of rows of fewer than 64 channels */
     double overlap; /* instructions of a warp that cannot hide behind its own chain, clocks each */
     double scan;    /* for each chunk before a thread's own */
     double barrier; /* and for what stands beside it in a correction */
@@ -59,6 +68,14 @@ static const struct constants fitted = {
     .order_issue = 1.5,
     .order_depth = 0.3,
     .adjoint = 30,
+    .adjoint_issue = 1.8,
+    .adjoint_value = 5,
+    .adjoint_tile = 300,
+    .chunk_issue = 1,
+    .chunk_value = 4.7,
+    .chunk_tile = 300,
+    .chunk_cluster = 3e+03,
+    .chunk_rows = 1.05,
     .overlap = 0.026,
     .scan = 11,
     .barrier = 93,
@@ -157,9 +174,11 @@ static double scan_of(const struct context *c, double *issue)
     const double levels = log2(group), groups = chunks / group;
     const double vc = c->strategy->vc, weight = 0.5 * (c->states + c->matrix);
     const double others = cluster > 1 ? cluster : 0;
+    const double barrier =
+        c->problem->options.kernel == ASSEMBLE_BACKWARD ? k->chunk_cluster : k->cluster;
     *issue = vc * weight * k->scan_issue * (levels + 0.5 * (groups + others));
     return weight * k->scan * (levels + groups + others) + k->barrier +
-           (cluster > 1 ? k->cluster + k->cluster_each * cluster : 0);
+           (cluster > 1 ? barrier + k->cluster_each * cluster : 0);
 }
 
 static void forward_tile(struct share *tile, const struct context *c, double *all_corrections)
@@ -258,24 +277,32 @@ static void backward_tile(struct share *tile, const struct context *c)
     const enum work_math math = math_of(o);
     const double chunk = c->strategy->chunk;
     const double stores = k->store_issue * c->writes;
-    const bool is_alone = c->strategy->tile_chunks == 1 && c->strategy->cluster == 1;
+    const double values = c->strategy->vc * (c->reads + c->writes);
+    const struct work *map = &c->problem->work->of[WORK_BACKMAP][math],
+                      *adjoint = &c->problem->work->of[WORK_ADJOINT][math];
     struct share one;
-    if (!is_alone) {
-        double issue;
-        one = step_of(c, WORK_BACKMAP, math, c->matrix * (c->states + 1), k->step, 1);
-        add(tile, &one, chunk);
-        tile->latency += scan_of(c, &issue);
-        tile->issue += issue;
-    }
-    one = step_of(c, WORK_ADJOINT, math, stores, k->step, is_alone ? 1 : k->kept);
-    if (is_alone)
-        /* The step is evaluated again, and nothing of it overlaps with the step before. */
+    if (c->strategy->tile_chunks == 1 && c->strategy->cluster == 1) {
+        one = step_of(c, WORK_ADJOINT, math, stores, k->step, 1);
         one.latency =
-            fmax(one.latency, c->alone * (c->problem->work->of[WORK_STEP][math].chain +
-                                          c->problem->work->of[WORK_ADJOINT][math].chain) +
-                                  k->adjoint);
-    else
-        one.special = 0;
+            fmax(one.latency, c->alone * c->strategy->vc * k->adjoint_issue * adjoint->issue +
+                                  k->adjoint_value * values);
+        add(tile, &one, chunk);
+        tile->latency += k->adjoint_tile;
+        return;
+    }
+    double issue;
+    const double products = c->matrix * (c->states + 1);
+    one = step_of(c, WORK_BACKMAP, math, products, k->step, 1);
+    one.latency =
+        fmax(one.latency, c->alone * c->strategy->vc * k->chunk_issue * (map->issue + products) +
+                              k->chunk_value * values);
+    add(tile, &one, chunk);
+    tile->latency += scan_of(c, &issue) + k->chunk_tile;
+    tile->issue += issue;
+    one = step_of(c, WORK_ADJOINT, math, stores, k->step, k->kept);
+    one.latency = fmax(one.latency, c->alone * c->strategy->vc * k->chunk_issue * adjoint->issue +
+                                        k->chunk_value * values);
+    one.special = 0;
     add(tile, &one, chunk);
 }
 
@@ -452,6 +479,8 @@ static void predict(struct prediction *out, const struct model_problem *problem,
         const double short_of = fmax(log2(128 / (width * bytes)), 0);
         rows = 1 + k->direct_short * short_of * (short_of + 1);
         traffic = rows * (1 + k->direct_again * again * c.reads / (c.reads + c.writes));
+    } else if (options.kernel == ASSEMBLE_BACKWARD && s->lanes == 32 && s->vc == 1) {
+        traffic = k->chunk_rows;
     }
     const double at_once = fmin(blocks, room * processors) * ahead * c.reads * bytes;
     const double arriving =
