@@ -144,8 +144,9 @@ static int add_task(struct tune *tune, const struct task *wanted)
         const struct backend_shape shape = {.batch = task->shape.batch,
                                             .seq_len = task->shape.seq_len,
                                             .channels = task->shape.channels};
-        const struct model_problem problem = profile_problem(
+        struct model_problem problem = profile_problem(
             task->profile, task->unit, cuda_device_properties(tune->ctx->cuda), &shape, &kernel);
+        profile_ask_clusters(&problem, tune->ctx->cuda, tune->ctx->cache);
         candidate_grid(&task->list, &problem, tune->most, arena);
     }
     task->jobs = arena_array(arena, task->list.count + 1, sizeof *task->jobs);

@@ -158,8 +158,9 @@ static void choose(struct used *used, const prnn_plan *plan, const struct unit *
     if (options->kernel == ASSEMBLE_SCAN)
         strategy_choose_scan(&used->strategy, &plan->shape);
     else if (options->kernel != ASSEMBLE_DECODE) {
-        const struct model_problem problem = profile_problem(
+        struct model_problem problem = profile_problem(
             profile, unit, cuda_device_properties(plan->ctx->cuda), &plan->shape, options);
+        profile_ask_clusters(&problem, plan->ctx->cuda, plan->ctx->cache);
         strategy_choose(&used->strategy, &prediction, &problem);
         used->seconds = prediction.seconds;
     }

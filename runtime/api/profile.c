@@ -101,6 +101,14 @@ struct model_problem profile_problem(const struct profile *profile, const struct
                                   .settle = &profile->settle};
 }
 
+void profile_ask_clusters(struct model_problem *problem, struct cuda_device *device,
+                          struct cache *cache)
+{
+    enum { RECURRENCES_MOST = 4096 };
+    if ((double)problem->batch * (double)problem->channels <= RECURRENCES_MOST)
+        problem->clusters = cuda_clusters_ask(device, cache);
+}
+
 /* The best that solves in parallel. */
 struct best {
     const struct model_problem *problem;

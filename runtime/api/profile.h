@@ -26,6 +26,9 @@ struct model_problem profile_problem(const struct profile *profile, const struct
                                      const struct cuda_properties *device,
                                      const struct backend_shape *shape,
                                      const struct assemble_options *options);
+/* Where clusters may be of use, how many the device holds at once. */
+void profile_ask_clusters(struct model_problem *problem, struct cuda_device *device,
+                          struct cache *cache);
 
 /* The strategy that is predicted to be the fastest. One that solves in parallel is taken only where
  * it is predicted to win clearly against running in order: a prediction is not a measurement. */

@@ -384,11 +384,17 @@ static double round_clocks(const struct share *tile, double blocks, double threa
 /* A cluster lies in one group of multiprocessors, and groups differ. An H100 of 132 of them took as
  * long for 16 clusters of 6 thread blocks that fill a multiprocessor as for one, twice as long for
  * 16 of 7 and for 32 of 4, but not for 32 of 7 that fill half of one: six groups of 18 and two of
- * 12 explain all that was measured (docs/kernels.md). */
-static double rounds_of_clusters(double blocks, double cluster, double room, double processors)
+ * 12 explain all that was measured. An H200 has others, which its driver tells (docs/kernels.md).
+ */
+static double rounds_of_clusters(const struct cuda_clusters *clusters, double blocks,
+                                 double cluster, double room, double processors)
 {
     const double in_large = floor(18 * room / cluster), in_small = floor(12 * room / cluster);
-    const double at_once = floor((6 * in_large + 2 * in_small) * processors / 132);
+    double at_once = floor((6 * in_large + 2 * in_small) * processors / 132);
+    if (clusters && cluster <= CUDA_CLUSTER_MOST) {
+        const double known = fmin(room, CUDA_CLUSTER_ROOM_MOST);
+        at_once = floor(clusters->at_once[(int)cluster][(int)known] * room / known);
+    }
     return at_once < 1 ? 1 : ceil(blocks / cluster / at_once);
 }
 
@@ -454,7 +460,8 @@ static void predict(struct prediction *out, const struct model_problem *problem,
                     (rest > 0 ? round_clocks(&tile, rest, threads, k) : 0);
     double rounds = ceil(queue / room);
     if (s->cluster > 1) {
-        const double wanted = rounds_of_clusters(blocks, s->cluster, room, processors);
+        const double wanted =
+            rounds_of_clusters(problem->clusters, blocks, s->cluster, room, processors);
         clocks = fmax(clocks, wanted * round_clocks(&tile, fmin(queue, room), threads, k));
         rounds = fmax(rounds, wanted);
     }

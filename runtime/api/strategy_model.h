@@ -3,7 +3,7 @@
 #ifndef PRNN_STRATEGY_MODEL_H
 #define PRNN_STRATEGY_MODEL_H
 
-#include "cuda_device.h"
+#include "cuda_clusters.h"
 #include "pipeline.h"
 #include "settle.h"
 #include "work.h"
@@ -14,6 +14,7 @@ struct model_problem {
         options; /* of ASSEMBLE_FORWARD or ASSEMBLE_BACKWARD; without its strategy */
     int64_t batch, seq_len, channels;
     const struct cuda_properties *device;
+    const struct cuda_clusters *clusters; /* NULL: taken to be those of an H100 */
     const struct work_table *work;
     const struct settle *settle;
 };

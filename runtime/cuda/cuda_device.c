@@ -17,6 +17,7 @@ struct cuda_device {
     pid_t process; /* a forked child cannot use the driver: it would hang or crash */
     /* The code that has made the context useless, else 0. Only ever set, by any thread. */
     _Atomic int lost;
+    _Atomic(struct cuda_clusters *) clusters; /* NULL: not asked for yet */
 };
 
 /* Codes after which every call of the context fails: the process has to be ended to use the device
@@ -214,7 +215,23 @@ void cuda_device_close(struct cuda_device *device)
         return;
     if (device->process == getpid())
         (void)device->api->primary_ctx_release(device->id);
+    free(atomic_load(&device->clusters));
     free(device);
+}
+
+const struct cuda_clusters *cuda_device_clusters(const struct cuda_device *device)
+{
+    return atomic_load(&device->clusters);
+}
+
+const struct cuda_clusters *cuda_device_keep_clusters(struct cuda_device *device,
+                                                      struct cuda_clusters *clusters)
+{
+    struct cuda_clusters *kept = NULL;
+    if (atomic_compare_exchange_strong(&device->clusters, &kept, clusters))
+        return clusters;
+    free(clusters);
+    return kept;
 }
 
 const struct cuda_properties *cuda_device_properties(const struct cuda_device *device)

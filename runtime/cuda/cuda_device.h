@@ -48,6 +48,13 @@ const struct cuda_properties *cuda_device_properties(const struct cuda_device *d
 /* "NVIDIA H200, sm_90, 132 multiprocessors"; owned by the device. */
 const char *cuda_device_describe(const struct cuda_device *device);
 
+/* What cuda_clusters_ask() has found, NULL: it was not called. Of two threads that ask at once both
+ * get what the first has handed over, with its memory. */
+struct cuda_clusters;
+const struct cuda_clusters *cuda_device_clusters(const struct cuda_device *device);
+const struct cuda_clusters *cuda_device_keep_clusters(struct cuda_device *device,
+                                                      struct cuda_clusters *clusters);
+
 /* Memory, as prnn_memory_*() of the public header promises. 'stream' is a CUstream or NULL. */
 prnn_status cuda_memory_alloc(struct cuda_device *device, void **out, size_t size);
 void cuda_memory_free(struct cuda_device *device, void *memory); /* NULL is fine */

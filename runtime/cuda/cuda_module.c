@@ -88,6 +88,37 @@ static prnn_status argument_check(const struct cuda_device *device, uint32_t cou
                       count, bytes, limit);
 }
 
+/* A launch of so many thread blocks in clusters. 'attribute' is the room for one. */
+static struct cuda_launch_config cluster_config(const struct cuda_entry *entry, uint32_t grid,
+                                                struct cuda_launch_attribute *attribute)
+{
+    *attribute = (struct cuda_launch_attribute){.id = CUDA_LAUNCH_CLUSTER_DIMENSION};
+    attribute->value.cluster.x = entry->cluster;
+    attribute->value.cluster.y = attribute->value.cluster.z = 1;
+    return (struct cuda_launch_config){.grid_x = grid,
+                                       .grid_y = 1,
+                                       .grid_z = 1,
+                                       .block_x = entry->threads,
+                                       .block_y = 1,
+                                       .block_z = 1,
+                                       .shared_bytes = entry->shared_bytes,
+                                       .attributes = attribute,
+                                       .attribute_count = 1};
+}
+
+cuda_result cuda_entry_fitting(struct cuda_device *device, const struct cuda_entry *entry,
+                               int *count)
+{
+    const struct cuda_api *api = cuda_device_api(device);
+    *count = 0;
+    if (entry->cluster > 1 && api->max_active_clusters) {
+        struct cuda_launch_attribute attribute;
+        const struct cuda_launch_config config = cluster_config(entry, entry->cluster, &attribute);
+        return api->max_active_clusters(count, entry->function, &config);
+    }
+    return api->max_active_blocks(count, entry->function, (int)entry->threads, entry->shared_bytes);
+}
+
 /* Every launch setting is made now, and the driver is asked whether one thread block can run at
  * all: a launch must not be where that is found out. */
 static prnn_status entry_prepare(struct cuda_entry *entry, const struct cuda_compiled *module,
@@ -96,7 +127,7 @@ static prnn_status entry_prepare(struct cuda_entry *entry, const struct cuda_com
     const struct cuda_api *api = cuda_device_api(device);
     const struct cuda_properties *p = cuda_device_properties(device);
     cuda_result code;
-    int fitting = 0;
+    int fitting;
 
     snprintf(entry->name, sizeof entry->name, "%s", name);
     if (entry->threads > 1024)
@@ -127,24 +158,7 @@ static prnn_status entry_prepare(struct cuda_entry *entry, const struct cuda_com
     (void)api->func_get_attribute(&entry->registers, CUDA_FUNC_REGISTERS, entry->function);
     (void)api->func_get_attribute(&entry->local_bytes, CUDA_FUNC_LOCAL_BYTES, entry->function);
 
-    if (entry->cluster > 1 && api->max_active_clusters) {
-        struct cuda_launch_attribute attribute = {.id = CUDA_LAUNCH_CLUSTER_DIMENSION};
-        attribute.value.cluster.x = entry->cluster;
-        attribute.value.cluster.y = attribute.value.cluster.z = 1;
-        const struct cuda_launch_config config = {.grid_x = entry->cluster,
-                                                  .grid_y = 1,
-                                                  .grid_z = 1,
-                                                  .block_x = entry->threads,
-                                                  .block_y = 1,
-                                                  .block_z = 1,
-                                                  .shared_bytes = entry->shared_bytes,
-                                                  .attributes = &attribute,
-                                                  .attribute_count = 1};
-        code = api->max_active_clusters(&fitting, entry->function, &config);
-    } else {
-        code = api->max_active_blocks(&fitting, entry->function, (int)entry->threads,
-                                      entry->shared_bytes);
-    }
+    code = cuda_entry_fitting(device, entry, &fitting);
     if (code != CUDA_SUCCESS_CODE)
         return cuda_device_failed(device, code, "asking whether a kernel fits");
     if (fitting < 1)
@@ -274,19 +288,9 @@ prnn_status cuda_entry_launch(struct cuda_device *device, const struct cuda_entr
     if (grid == 0)
         return PRNN_OK;
     if (entry->cluster > 1) {
-        struct cuda_launch_attribute attribute = {.id = CUDA_LAUNCH_CLUSTER_DIMENSION};
-        attribute.value.cluster.x = entry->cluster;
-        attribute.value.cluster.y = attribute.value.cluster.z = 1;
-        const struct cuda_launch_config config = {.grid_x = grid,
-                                                  .grid_y = 1,
-                                                  .grid_z = 1,
-                                                  .block_x = entry->threads,
-                                                  .block_y = 1,
-                                                  .block_z = 1,
-                                                  .shared_bytes = entry->shared_bytes,
-                                                  .stream = stream,
-                                                  .attributes = &attribute,
-                                                  .attribute_count = 1};
+        struct cuda_launch_attribute attribute;
+        struct cuda_launch_config config = cluster_config(entry, grid, &attribute);
+        config.stream = stream;
         code = api->launch_kernel_ex(&config, entry->function, params, NULL);
     } else {
         code = api->launch_kernel(entry->function, grid, 1, 1, entry->threads, 1, 1,

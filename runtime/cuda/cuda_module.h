@@ -37,6 +37,11 @@ prnn_status cuda_modules_load(struct cuda_compiled *modules, struct cuda_device 
                               struct cache *cache);
 void cuda_modules_unload(struct cuda_compiled *modules, size_t count, struct cuda_device *device);
 
+/* How many of its clusters, or without them thread blocks of a multiprocessor, the device holds at
+ * once; between cuda_device_enter() and cuda_device_leave(). Returns the driver's code. */
+cuda_result cuda_entry_fitting(struct cuda_device *device, const struct cuda_entry *entry,
+                               int *count);
+
 /* Enqueue one kernel, between cuda_device_enter() and cuda_device_leave(). 'argument' is the whole
  * launch argument, copied during the call; a grid of 0 is nothing to do. */
 prnn_status cuda_entry_launch(struct cuda_device *device, const struct cuda_entry *entry,

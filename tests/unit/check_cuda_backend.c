@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cuda_backend.h"
+#include "cuda_clusters.h"
 #include "environment.h"
 #include "fake_libcuda.h"
 #include "status.h"
@@ -468,6 +469,55 @@ START_TEST(the_certificate_sums_the_reports_of_thread_blocks)
 }
 END_TEST
 
+START_TEST(clusters_that_fit_at_once_are_asked_for_once)
+{
+    const int groups[FAKE_GROUPS] = {18, 18, 8};
+    memcpy(fake->groups, groups, sizeof groups);
+    struct cuda_device *device = device_make();
+    const struct cuda_clusters *found = cuda_clusters_ask(device, NULL);
+    ck_assert_ptr_nonnull(found);
+    ck_assert_int_eq(found->at_once[2][1], 9 + 9 + 4);
+    ck_assert_int_eq(found->at_once[7][1], 2 + 2 + 1);
+    ck_assert_int_eq(found->at_once[7][2], 5 + 5 + 2);
+    ck_assert_int_eq(found->at_once[8][4], 9 + 9 + 4);
+    ck_assert_int_eq(fake->modules, 0);
+    const int calls = fake->calls;
+    ck_assert_ptr_eq(cuda_clusters_ask(device, NULL), found);
+    ck_assert_int_eq(fake->calls, calls);
+    cuda_device_close(device);
+    ck_assert_int_eq(fake->misused, 0);
+    nothing_alive();
+}
+END_TEST
+
+START_TEST(a_device_that_does_not_tell_of_clusters_stays_of_use)
+{
+    const int kept_devices = fake->devices;
+    int n, told = 0;
+    for (n = 1; n < 100 && told < 2; n++) {
+        struct cuda_device *device;
+        *fake = (struct fake_state){
+            .fitting = 3, .has_clusters = n > 1, .devices = kept_devices, .driver_version = 13000};
+        ck_assert_int_eq(cuda_device_open(&device, 0), PRNN_OK);
+        const int before = fake->calls;
+        fake->fail_at = before + n - 1;
+        fake->fail_code = 2; /* no memory: not for good */
+        const struct cuda_clusters *found = cuda_clusters_ask(device, NULL);
+        if (n == 1)
+            ck_assert_ptr_null(found);
+        told += found != NULL; /* attributes of a function may fail; then the end is near */
+        ck_assert(!found || found->at_once[2][1] == 3);
+        fake->fail_at = 0;
+        if (n > 1)
+            cuda_plan_free(plan_make(device, NULL));
+        cuda_device_close(device);
+        ck_assert_msg(fake->misused == 0, "call %d", n);
+        nothing_alive();
+    }
+    ck_assert_int_eq(told, 2);
+}
+END_TEST
+
 START_TEST(a_wrong_workspace_or_kernel_is_told_before_the_driver_sees_it)
 {
     static struct launch launch;
@@ -563,6 +613,8 @@ int main(void)
     tcase_add_test(cases, a_rejected_text_is_kept_for_its_owner_alone);
     tcase_add_test(cases, rows_are_aligned_only_if_no_copy_reaches_beyond_its_channels);
     tcase_add_test(cases, the_certificate_sums_the_reports_of_thread_blocks);
+    tcase_add_test(cases, clusters_that_fit_at_once_are_asked_for_once);
+    tcase_add_test(cases, a_device_that_does_not_tell_of_clusters_stays_of_use);
     tcase_add_test(cases, a_wrong_workspace_or_kernel_is_told_before_the_driver_sees_it);
     tcase_add_test(cases, a_forked_process_gets_a_status_and_no_hang);
     tcase_add_test(cases, a_device_that_is_not_there_is_named);

@@ -292,6 +292,29 @@ START_TEST(a_cell_that_does_not_settle_runs_in_order_unless_recurrences_are_few)
 }
 END_TEST
 
+/* Of 16 clusters of 6 one does not fit beside the others: two rounds. */
+START_TEST(clusters_wait_for_room_in_the_groups_that_the_device_has)
+{
+    const struct strategy six = {
+        .lanes = 16, .vc = 1, .tile_chunks = 16, .chunk = 16, .stages = 2, .cluster = 6};
+    struct prediction assumed, wide, narrow;
+    struct cuda_clusters clusters = {.is_known = true};
+    load("paragru");
+    struct model_problem problem = problem_of(1, 65536, 256, ASSEMBLE_BACKWARD);
+    model_predict(&assumed, &problem, &six);
+    problem.clusters = &clusters;
+    for (int room = 1; room <= CUDA_CLUSTER_ROOM_MOST; room++)
+        clusters.at_once[6][room] = 16;
+    model_predict(&wide, &problem, &six);
+    for (int room = 1; room <= CUDA_CLUSTER_ROOM_MOST; room++)
+        clusters.at_once[6][room] = 15;
+    model_predict(&narrow, &problem, &six);
+    ck_assert_double_eq(wide.seconds, assumed.seconds);
+    ck_assert_double_gt(narrow.seconds, 1.5 * wide.seconds);
+    unit_free(unit);
+}
+END_TEST
+
 START_TEST(a_block_of_many_states_runs_in_order)
 {
     load("s6");
@@ -405,6 +428,7 @@ int main(void)
     tcase_add_test(tcase, what_does_not_fit_is_made_smaller);
     tcase_add_test(tcase, few_recurrences_are_solved_in_parallel_and_many_in_order);
     tcase_add_test(tcase, a_cell_that_does_not_settle_runs_in_order_unless_recurrences_are_few);
+    tcase_add_test(tcase, clusters_wait_for_room_in_the_groups_that_the_device_has);
     tcase_add_test(tcase, a_block_of_many_states_runs_in_order);
     tcase_add_test(tcase, the_choice_is_the_same_every_time);
     tcase_add_test(tcase, an_h200_runs_in_order_as_was_fastest);

@@ -148,7 +148,7 @@ cuda_result cuDeviceGetAttribute(int *out, int attribute, cuda_device_id id)
            : attribute == CUDA_DEVICE_MEMORY_CLOCK_KHZ ? 3201000
            : attribute == CUDA_DEVICE_MEMORY_BUS_BITS  ? 6016
            : attribute == CUDA_DEVICE_L2_BYTES         ? 60 << 20
-           : attribute == CUDA_DEVICE_SHARED_SM        ? 233472
+           : attribute == CUDA_DEVICE_SHARED_SM        ? FAKE_SHARED_SM
            : attribute == CUDA_DEVICE_REGISTERS_SM     ? 65536
            : attribute == CUDA_DEVICE_MAX_THREADS_SM   ? 2048
                                                        : 1;
@@ -363,9 +363,14 @@ cuda_result cuLaunchKernelEx(const struct cuda_launch_config *config, cuda_funct
 cuda_result cuOccupancyMaxActiveClusters(int *out, cuda_function f,
                                          const struct cuda_launch_config *config)
 {
-    (void)f, (void)config;
+    (void)f;
     CALL("cuOccupancyMaxActiveClusters");
+    const unsigned size = config->attributes[0].value.cluster.x;
     *out = fake.fitting;
+    /* Groups of multiprocessors, of which one holds clusters of this size where it is as large. */
+    for (int i = 0; fake.groups[0] && i < FAKE_GROUPS; i++)
+        *out = (i ? *out : 0) +
+               fake.groups[i] * (int)(FAKE_SHARED_SM / (config->shared_bytes + 1024)) / (int)size;
     return 0;
 }
 

@@ -11,6 +11,8 @@ struct fake_launch {
     unsigned char argument[4096];
 };
 
+enum { FAKE_GROUPS = 3, FAKE_SHARED_SM = 233472 };
+
 /* What the test reads and sets. */
 struct fake_state {
     int fail_at, fail_code; /* the call of this number fails; 0: none */
@@ -23,6 +25,7 @@ struct fake_state {
     int modules_made;
     int launches;
     struct fake_launch launched[4];
+    int groups[FAKE_GROUPS]; /* multiprocessors that a cluster may lie in; 0: 'fitting' clusters */
     int capturing, fitting, has_clusters, devices, driver_version;
     int refused_images; /* so many images are refused, as for another device */
     int dynamic_shared, non_portable;
