@@ -3,8 +3,12 @@
 
 #include <string.h>
 
+/* Gradients of inputs that are one for all channels. */
+static const char shared[] = "cell mixed { const d = 3; state h; input u; input b[d] : shared;\n"
+                             "param a; param w[d]; h' = tanh(a*h + u) + dot(w, b)*h/64; }\n";
+
 static const struct {
-    const char *cell; /* NULL: the scan */
+    const char *cell; /* a file of cells/, or a text; NULL: the scan */
     enum assemble_kernel kernel;
     int strategy;
 } small[] = {{"paralstm", ASSEMBLE_FORWARD, 0},  {"paragru", ASSEMBLE_FORWARD, 1},
@@ -13,7 +17,9 @@ static const struct {
              {"paralstm", ASSEMBLE_BACKWARD, 0}, {"paragru", ASSEMBLE_BACKWARD, 1},
              {"cfc", ASSEMBLE_BACKWARD, 2},      {"paragru", ASSEMBLE_BACKWARD, 3},
              {"paralstm", ASSEMBLE_BACKWARD, 4}, {"paragru", ASSEMBLE_BACKWARD, 5},
-             {NULL, ASSEMBLE_SCAN, 1},           {"paralstm", ASSEMBLE_DECODE, -1}};
+             {shared, ASSEMBLE_BACKWARD, 0},     {shared, ASSEMBLE_BACKWARD, 1},
+             {shared, ASSEMBLE_BACKWARD, 5},     {NULL, ASSEMBLE_SCAN, 1},
+             {"paralstm", ASSEMBLE_DECODE, -1}};
 enum { SMALL = sizeof small / sizeof *small };
 
 static struct kernel_plan plans[SMALL];
@@ -33,8 +39,9 @@ static void prepare(void)
             options.scan_block = 2;
             options.mode = ASSEMBLE_STRICT;
         }
+        const char *cell = small[i].cell;
         kernel_plan_assemble(
-            &plans[i], small[i].cell ? cell_files_text(&gpu.cells, small[i].cell) : NULL, &options);
+            &plans[i], cell && cell != shared ? cell_files_text(&gpu.cells, cell) : cell, &options);
     }
     device_texts_load(texts, plans, SMALL);
 }
