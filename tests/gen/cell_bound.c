@@ -99,6 +99,13 @@ static struct bound one(const struct bound *a, double lo, double hi, double roun
     return chain(lo, hi, roundings, true, 1, &a, &partial);
 }
 
+/* The largest sine between lo and hi. */
+static double sine_most(double lo, double hi)
+{
+    const double peak = M_PI_2 + 2 * M_PI * ceil((lo - M_PI_2) / (2 * M_PI)); /* from lo on */
+    return peak <= hi ? 1 : fmax(sin(lo), sin(hi));
+}
+
 static struct bound unary(const char *word, const struct bound *a)
 {
     const double m = nearest_zero(a);
@@ -121,11 +128,10 @@ static struct bound unary(const char *word, const struct bound *a)
         return one(a, 1 / sqrt(a->lo), 1 / sqrt(a->hi), 2,
                    a->lo > 0 ? 0.5 / (a->lo * sqrt(a->lo)) : INFINITY);
     if (IS("sin"))
-        return one(a, a->lo > -1.5 ? sin(fmin(a->lo, 1.5)) : -1,
-                   a->hi < 1.5 ? sin(fmax(a->hi, -1.5)) : 1, 4, 1);
+        return one(a, -sine_most(-a->hi, -a->lo), sine_most(a->lo, a->hi), 4, 1);
     if (IS("cos"))
-        return one(a, fmax(fabs(a->lo), fabs(a->hi)) < 3 ? cos(fmax(fabs(a->lo), fabs(a->hi))) : -1,
-                   cos(fmin(fabs(m), 3)), 4, 1);
+        return one(a, -sine_most(-a->hi - M_PI_2, -a->lo - M_PI_2),
+                   sine_most(a->lo + M_PI_2, a->hi + M_PI_2), 4, 1);
     if (IS("erf"))
         return one(a, erf(a->lo), erf(a->hi), 4, 1.1284 * exp(-m * m));
     if (IS("softplus"))
