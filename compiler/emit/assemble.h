@@ -74,9 +74,8 @@ struct assembled {
     uint32_t threads;         /* of a thread block */
     uint32_t shared_bytes;    /* dynamic shared memory */
     uint32_t block_channels;  /* channels of one thread block: lanes * vc */
-    uint32_t
-        segment_channels; /* ... whose gradients of a shared input the backward kernel adds up */
-    uint64_t half_hash;   /* FNV-1a of the emitted half */
+    uint32_t segment_channels; /* ... whose shared inputs have one sum of gradients */
+    uint64_t half_hash;        /* FNV-1a of the emitted half */
 };
 
 /* NULL, or why there is no text; out->fault says whose fault that is. 'ir' is NULL for
