@@ -73,7 +73,8 @@ START_TEST(gradients_are_those_of_backpropagation_in_order)
 }
 END_TEST
 
-/* Sums over segments of 4 to 32 threads, of fewer values than threads and of more. */
+/* Sums over segments of 4 to 32 threads, of fewer values than threads and of more. Behind the last
+ * channel the cell divides by zero. */
 START_TEST(gradients_of_any_number_of_shared_inputs_are_summed)
 {
     static const int numbers[] = {1, 2, 3, 8, 33};
@@ -92,15 +93,16 @@ START_TEST(gradients_of_any_number_of_shared_inputs_are_summed)
         struct kernel_plan plan;
         double ratio = 0;
         snprintf(cell, sizeof cell,
-                 "cell mixed { const d = %d; state h; input u; input n : shared nograd;\n"
-                 "input b[d] : shared; param a; param w[d];\n"
-                 "h' = tanh(a*h + u + n/4) + dot(w, b)*h/64; }\n",
+                 "cell mixed { const d = %d; state h; input b[d] : shared;\n"
+                 "input u in [1, 4]; input n : shared nograd; param a; param w[d];\n"
+                 "h' = tanh(a*h + n/4)/u + dot(w, b)*h/64; }\n",
                  numbers[k]);
         kernel_plan_load(&plan, cell, &options, NULL);
         const struct kernel_shape shapes[] = {
             {.batch = 2, .steps = 11, .channels = 5},
             {.batch = 2, .steps = 33, .channels = 80, .is_aligned = true, .has_h0 = true},
             {.batch = 1, .steps = 17, .channels = 150, .is_reversed = true},
+            {.batch = 1, .steps = 9, .channels = 64, .is_aligned = true},
             {.batch = 3, .steps = 21, .channels = 40, .is_packed = true},
         };
         run_shapes(&plan, shapes, sizeof shapes / sizeof *shapes, &ratio);

@@ -42,6 +42,7 @@ TARGETS = {
     "kernels-gen/tile.h": [FORWARD, NEWTON],
     "kernels-gen/block_report.h": [FORWARD],
     "kernels-gen/forward.h": [FORWARD, NEWTON],
+    "kernels-gen/shared_inputs.h": [BACKWARD],
     "kernels-gen/backward_run.h": [BACKWARD],
     "kernels-gen/backward_sums.h": [BACKWARD],
     "kernels-gen/backward.h": [BACKWARD],
