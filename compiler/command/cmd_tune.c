@@ -144,9 +144,8 @@ static int add_task(struct tune *tune, const struct task *wanted)
         const struct backend_shape shape = {.batch = task->shape.batch,
                                             .seq_len = task->shape.seq_len,
                                             .channels = task->shape.channels};
-        struct model_problem problem = profile_problem(
-            task->profile, task->unit, cuda_device_properties(tune->ctx->cuda), &shape, &kernel);
-        profile_ask_clusters(&problem, tune->ctx->cuda, tune->ctx->cache);
+        const struct model_problem problem = profile_problem_on(
+            tune->ctx->cuda, tune->ctx->cache, task->profile, task->unit, &shape, &kernel);
         candidate_grid(&task->list, &problem, tune->most, arena);
     }
     task->jobs = arena_array(arena, task->list.count + 1, sizeof *task->jobs);

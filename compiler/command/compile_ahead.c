@@ -20,21 +20,6 @@ struct compile_ahead {
     int thread_count;
 };
 
-struct backend_text compile_backend_text(const struct pipeline_text *text, uint32_t cluster)
-{
-    return (struct backend_text){
-        .text = text->assembled.text,
-        .length = text->assembled.length,
-        .entry = text->assembled.entry,
-        .reduce_entry = text->assembled.reduce_entry,
-        .threads = text->assembled.threads,
-        .shared_bytes = text->assembled.shared_bytes,
-        .block_channels = text->assembled.block_channels,
-        .segment_channels = text->assembled.segment_channels,
-        .cluster = cluster,
-    };
-}
-
 static void compile(struct compile_ahead *ahead, struct compile_job *job)
 {
     struct pipeline_text text;

@@ -36,7 +36,4 @@ size_t compile_ahead_done(struct compile_ahead *ahead);
 /* Leave the rest undone, and free what the jobs hold. NULL is fine. */
 void compile_ahead_stop(struct compile_ahead *ahead);
 
-/* The text of a kernel as the cuda backend wants it; borrowed from 'text'. */
-struct backend_text compile_backend_text(const struct pipeline_text *text, uint32_t cluster);
-
 #endif

@@ -3,6 +3,7 @@
 #include "compile_ahead.h"
 #include "cuda_timer.h"
 #include "handles.h"
+#include "kernel_text.h"
 #include "number.h"
 #include "status.h"
 
@@ -77,7 +78,8 @@ static prnn_status make_plan(struct cuda_plan **out, struct device_bench *bench,
     if (text.refusal) {
         snprintf(refusal, room, "%s", text.refusal);
     } else {
-        const struct backend_text backend = compile_backend_text(&text, options->strategy.cluster);
+        const struct backend_text backend =
+            kernel_text_of(&text.assembled, options->strategy.cluster);
         const struct backend_text *texts[CUDA_KERNEL_COUNT] = {NULL};
         texts[kernel] = &backend;
         status = cuda_plan_create(out, device_of(bench), shape, texts, bench->options.cache);

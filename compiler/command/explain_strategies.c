@@ -95,10 +95,9 @@ int explain_strategies(struct textbuf *out, struct invocation *inv, const struct
                     .state_gradient = all};
                 const struct backend_shape shape = {
                     .batch = s->batch, .seq_len = s->seq_len, .channels = s->channels};
-                struct model_problem problem =
-                    profile_problem(&profile, unit, device, &shape, &options);
-                if (ctx)
-                    profile_ask_clusters(&problem, ctx->cuda, cache);
+                const struct model_problem problem =
+                    ctx ? profile_problem_on(ctx->cuda, cache, &profile, unit, &shape, &options)
+                        : profile_problem(&profile, unit, device, &shape, &options);
                 add_row(out, &problem);
             }
         textbuf_add(out, "whole: the parts overlap; in order: the strategy for running in order\n");

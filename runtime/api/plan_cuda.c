@@ -2,6 +2,7 @@
 #include "handles.h"
 
 #include "cuda_backend.h"
+#include "kernel_text.h"
 #include "number.h"
 #include "profile.h"
 #include "status.h"
@@ -35,22 +36,6 @@ static bool shrink(struct strategy *strategy)
     else
         return false;
     return true;
-}
-
-static void backend_text_of(struct backend_text *out, const struct pipeline_text *text,
-                            const struct assemble_options *options)
-{
-    *out = (struct backend_text){
-        .text = text->assembled.text,
-        .length = text->assembled.length,
-        .entry = text->assembled.entry,
-        .reduce_entry = text->assembled.reduce_entry,
-        .threads = text->assembled.threads,
-        .shared_bytes = text->assembled.shared_bytes,
-        .block_channels = text->assembled.block_channels,
-        .segment_channels = text->assembled.segment_channels,
-        .cluster = options->strategy.cluster,
-    };
 }
 
 /* The kernel's text under a strategy; with 'may_shrink' a smaller one where it is refused. */
@@ -158,9 +143,8 @@ static void choose(struct used *used, const prnn_plan *plan, const struct unit *
     if (options->kernel == ASSEMBLE_SCAN)
         strategy_choose_scan(&used->strategy, &plan->shape);
     else if (options->kernel != ASSEMBLE_DECODE) {
-        struct model_problem problem = profile_problem(
-            profile, unit, cuda_device_properties(plan->ctx->cuda), &plan->shape, options);
-        profile_ask_clusters(&problem, plan->ctx->cuda, plan->ctx->cache);
+        const struct model_problem problem = profile_problem_on(
+            plan->ctx->cuda, plan->ctx->cache, profile, unit, &plan->shape, options);
         strategy_choose(&used->strategy, &prediction, &problem);
         used->seconds = prediction.seconds;
     }
@@ -216,7 +200,7 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
             st = use_tuned(&texts[k], &used[k], &options, plan, unit, &tuned);
         if (st < 0)
             break;
-        backend_text_of(&backend[k], &texts[k], &options);
+        backend[k] = kernel_text_of(&texts[k].assembled, options.strategy.cluster);
         pointers[k] = &backend[k];
     }
     tuned_free(&tuned);

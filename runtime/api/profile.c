@@ -101,12 +101,17 @@ struct model_problem profile_problem(const struct profile *profile, const struct
                                   .settle = &profile->settle};
 }
 
-void profile_ask_clusters(struct model_problem *problem, struct cuda_device *device,
-                          struct cache *cache)
+struct model_problem profile_problem_on(struct cuda_device *device, struct cache *cache,
+                                        const struct profile *profile, const struct unit *unit,
+                                        const struct backend_shape *shape,
+                                        const struct assemble_options *options)
 {
     enum { RECURRENCES_MOST = 4096 };
-    if ((double)problem->batch * (double)problem->channels <= RECURRENCES_MOST)
-        problem->clusters = cuda_clusters_ask(device, cache);
+    struct model_problem problem =
+        profile_problem(profile, unit, cuda_device_properties(device), shape, options);
+    if ((double)shape->batch * (double)shape->channels <= RECURRENCES_MOST)
+        problem.clusters = cuda_clusters_ask(device, cache);
+    return problem;
 }
 
 /* The best that solves in parallel. */

@@ -21,14 +21,16 @@ struct profile {
 prnn_status profile_find(struct profile *out, const struct unit *unit,
                          enum settle_rounding rounding, struct cache *cache);
 
-/* A problem for the model. Borrows everything. */
+/* A problem for the model, of a device that need not be there. Borrows everything. */
 struct model_problem profile_problem(const struct profile *profile, const struct unit *unit,
                                      const struct cuda_properties *device,
                                      const struct backend_shape *shape,
                                      const struct assemble_options *options);
-/* Where clusters may be of use, how many the device holds at once. */
-void profile_ask_clusters(struct model_problem *problem, struct cuda_device *device,
-                          struct cache *cache);
+/* ... of one that is: where clusters may be of use, it is asked how many it holds at once. */
+struct model_problem profile_problem_on(struct cuda_device *device, struct cache *cache,
+                                        const struct profile *profile, const struct unit *unit,
+                                        const struct backend_shape *shape,
+                                        const struct assemble_options *options);
 
 /* The strategy that is predicted to be the fastest. One that solves in parallel is taken only where
  * it is predicted to win clearly against running in order: a prediction is not a measurement. */

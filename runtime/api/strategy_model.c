@@ -3,9 +3,9 @@
 #include <math.h>
 
 /* What no manual says, fitted to 143 measurements of one GPU (bench/README.md), 17 % rms; the
- * backward pass in order and in short chunks to 600 of an H200 and 25 cells, 14 % rms; those of
- * kernels without a ring, and of cluster_barrier, adjusted by hand to some 400 of an H200. Clocks
- * unless said. */
+ * backward pass in order and in short chunks to some 450 of an H200 and 25 cells, 14 % rms; those
+ * of kernels without a ring, and of cluster_barrier, adjusted by hand to some 400 of an H200.
+ * Clocks unless said. */
 struct constants {
     double clock_share;     /* of the highest clock that is kept under load */
     double bandwidth_share; /* of bus width times clock that a copy reaches */

@@ -1,6 +1,7 @@
 #include "device_case.h"
 
 #include "kernel_launch.h"
+#include "kernel_text.h"
 #include "nvrtc.h"
 
 #include <check.h>
@@ -184,16 +185,8 @@ void device_texts_load(struct device_text *out, struct kernel_plan *plans, size_
     if (!it.settings.is_shim)
         compile_all(plans, count);
     for (size_t i = 0; i < count; i++) {
-        const struct assembled *made = &plans[i].text.assembled;
-        const struct backend_text text = {.text = made->text,
-                                          .length = made->length,
-                                          .entry = made->entry,
-                                          .reduce_entry = made->reduce_entry,
-                                          .threads = made->threads,
-                                          .shared_bytes = made->shared_bytes,
-                                          .block_channels = made->block_channels,
-                                          .segment_channels = made->segment_channels,
-                                          .cluster = plans[i].options.strategy.cluster};
+        const struct backend_text text =
+            kernel_text_of(&plans[i].text.assembled, plans[i].options.strategy.cluster);
         const struct backend_text *texts[] = {&text};
         const uint32_t arguments = argument_count(&plans[i]);
         const uint32_t reduce_shared =
@@ -204,7 +197,7 @@ void device_texts_load(struct device_text *out, struct kernel_plan *plans, size_
         else
             succeed(cuda_modules_load(&out[i].module, it.device, texts, &arguments, 1,
                                       KERNEL_REDUCE_THREADS, reduce_shared, it.cache),
-                    made->entry);
+                    text.entry);
     }
 }
 
