@@ -74,9 +74,11 @@ static void draw_role(float *out, const struct ir *ir, enum ir_role role, uint32
 /* ---- One tile ---- */
 
 struct channel {
-    float *x, *p;                           /* [steps][inputs], [params] */
-    float *h0;                              /* the cell's initial state */
-    float *carry;                           /* the state before the tile */
+    /* Drawn once, read by all parts. */
+    float *x, *p; /* [steps][inputs], [params] */
+    float *h0;    /* the cell's initial state */
+    float *carry; /* the state before the tile */
+    /* A part's own. */
     float *entry, *exits, *tangent, *scale; /* of each chunk */
     float *first, *first_jac;               /* state after the first step, and its Jacobian */
     float *peak;                            /* largest row sum of a tangent on the way */
@@ -378,24 +380,46 @@ static bool guess_is_enough(const struct solver *s)
     return true;
 }
 
-static void make_channels(struct solver *s, struct arena *arena)
+/* What a solver writes to whatever it runs. */
+static void make_room(struct solver *s, struct arena *arena)
+{
+    const size_t n = s->ir->states;
+    size_t scratch = ir_program_scratch(s->step) + ir_program_scratch(s->jacobian);
+    if (s->guess)
+        scratch += ir_program_scratch(s->guess);
+    s->scratch = floats(arena, scratch);
+    s->jac = floats(arena, n * n);
+    s->product = floats(arena, n * n);
+    s->next = floats(arena, n);
+}
+
+/* What it writes to where it solves tiles. */
+static void make_tile(struct solver *s, struct arena *arena)
+{
+    const size_t n = s->ir->states, chunks = 256;
+    for (int k = 0; k < CHANNELS; k++) {
+        struct channel *c = &s->channel[k];
+        c->entry = floats(arena, chunks * n);
+        c->exits = floats(arena, chunks * n);
+        c->tangent = floats(arena, chunks * n * n);
+        c->scale = floats(arena, chunks);
+        c->first = floats(arena, chunks * n);
+        c->first_jac = floats(arena, chunks * n * n);
+        c->peak = floats(arena, chunks);
+    }
+}
+
+static void draw_channels(struct solver *s, struct arena *arena)
 {
     const struct ir *ir = s->ir;
-    const size_t n = ir->states, chunks = 256, steps = WARM_UP + STEPS_MAX;
+    const size_t n = ir->states, steps = WARM_UP + STEPS_MAX;
     uint64_t random = 1;
     for (int k = 0; k < CHANNELS; k++) {
         struct channel *c = &s->channel[k];
         *c = (struct channel){.x = floats(arena, steps * ir->inputs),
                               .p = floats(arena, ir->params),
                               .h0 = floats(arena, n),
-                              .carry = floats(arena, n),
-                              .entry = floats(arena, chunks * n),
-                              .exits = floats(arena, chunks * n),
-                              .tangent = floats(arena, chunks * n * n),
-                              .scale = floats(arena, chunks),
-                              .first = floats(arena, chunks * n),
-                              .first_jac = floats(arena, chunks * n * n),
-                              .peak = floats(arena, chunks)};
+                              .carry = floats(arena, n)};
         draw_role(c->p, ir, IR_ROLE_PARAM, ir->params, &random);
         for (size_t t = 0; t < steps; t++)
             draw_role(c->x + t * ir->inputs, ir, IR_ROLE_INPUT, ir->inputs, &random);
@@ -434,33 +458,49 @@ static void settle_row(struct solver *s, const struct structure *structure, bool
     }
 }
 
-void settle_find(struct settle *out, const struct ir *ir, const struct structure *structure,
-                 enum settle_rounding rounding, struct arena *arena)
+/* A row of the table for each length of chunks, and whether guesses are enough. */
+enum { PART_GUESS = SETTLE_CHUNKS };
+struct settle_trial {
+    const struct structure *structure;
+    bool has_outputs;
+    struct solver parts[SETTLE_PARTS];
+};
+
+struct settle_trial *settle_begin(const struct ir *ir, const struct structure *structure,
+                                  enum settle_rounding rounding, struct arena *arena)
 {
+    struct settle_trial *trial = arena_array(arena, 1, sizeof *trial);
     struct solver s = {.ir = ir,
                        .limits = &limits_of[rounding],
                        .rounding = rounding,
                        .tolerance = settle_tolerance(rounding),
                        .is_affine = structure->is_affine,
                        .margin = 1};
-    const size_t n = ir->states;
     s.step = ir_program_create(ir, IR_MASK(IR_OUT_NEXT), arena);
     s.jacobian = ir_program_create(ir, IR_MASK(IR_OUT_NEXT) | IR_MASK(IR_OUT_JACOBIAN), arena);
-    size_t scratch = ir_program_scratch(s.step) + ir_program_scratch(s.jacobian);
     for (uint32_t i = 0; i < ir->states && !s.guess; i++)
         if (ir_find_out(ir, IR_OUT_GUESS, i, 0) != IR_REF_NONE)
             s.guess = ir_program_create(ir, IR_MASK(IR_OUT_GUESS), arena);
-    if (s.guess)
-        scratch += ir_program_scratch(s.guess);
-    s.scratch = floats(arena, scratch);
-    const bool has_outputs = ir_expression_count(ir) > 0;
-    s.jac = floats(arena, n * n);
-    s.product = floats(arena, n * n);
-    s.next = floats(arena, n);
-    make_channels(&s, arena);
-    out->is_trusted = guess_is_enough(&s);
-    for (int a = 0; a < SETTLE_CHUNKS; a++)
-        settle_row(&s, structure, has_outputs, a, out->of[a]);
+    make_room(&s, arena);
+    draw_channels(&s, arena);
+    trial->structure = structure;
+    trial->has_outputs = ir_expression_count(ir) > 0;
+    for (int part = 0; part < SETTLE_PARTS; part++) {
+        trial->parts[part] = s;
+        make_room(&trial->parts[part], arena);
+        if (part != PART_GUESS)
+            make_tile(&trial->parts[part], arena);
+    }
+    return trial;
+}
+
+void settle_run(struct settle *out, struct settle_trial *trial, int part)
+{
+    struct solver *s = &trial->parts[part];
+    if (part == PART_GUESS)
+        out->is_trusted = guess_is_enough(s);
+    else
+        settle_row(s, trial->structure, trial->has_outputs, part, out->of[part]);
 }
 
 static double between(double lo, double hi, double part)

@@ -53,9 +53,17 @@ static inline struct settle_steps settle_trusted_steps(enum settle_rounding roun
     return rounding == SETTLE_16 ? (struct settle_steps){32, 8} : (struct settle_steps){48, 32};
 }
 
-/* 'ir' complete: next, jac, guess. Some tens of milliseconds to some hundred. */
-void settle_find(struct settle *out, const struct ir *ir, const struct structure *structure,
-                 enum settle_rounding rounding, struct arena *arena);
+/* A trial is made of parts, which take some milliseconds to some tens each. They may be run in any
+ * order, several at once, and allocate nothing; what they find does not depend on it. */
+enum { SETTLE_PARTS = SETTLE_CHUNKS + 1 };
+struct settle_trial;
+
+/* 'ir' complete: next, jac, guess. Borrows 'ir' and 'structure'; never NULL (see arena.h). */
+struct settle_trial *settle_begin(const struct ir *ir, const struct structure *structure,
+                                  enum settle_rounding rounding, struct arena *arena);
+
+/* Run one part; each writes its own share of 'out', which is complete when all have been run. */
+void settle_run(struct settle *out, struct settle_trial *trial, int part);
 
 /* Between the table's places; a single chunk needs no correction and one final run. */
 struct settle_count settle_at(const struct settle *settle, double chunk, double chunks);

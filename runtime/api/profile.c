@@ -1,5 +1,6 @@
 #include "profile.h"
 
+#include "cpu_parallel.h"
 #include "handles.h"
 #include "status.h"
 #include "strategy_grid.h"
@@ -28,7 +29,25 @@ struct search {
     const struct unit *unit;
     enum settle_rounding rounding;
     bool is_known; /* 'settle' came from the cache */
+    struct settle_trial *trial;
 };
+
+static void run_part(void *context, int64_t part, int worker)
+{
+    const struct search *search = context;
+    (void)worker;
+    settle_run(&search->profile->settle, search->trial, (int)part);
+}
+
+static void try_to_settle(struct search *search, struct arena *arena)
+{
+    const int processors = cpu_parallel_default();
+    const int threads = processors < SETTLE_PARTS ? processors : SETTLE_PARTS;
+    search->trial =
+        settle_begin(search->unit->ir, &search->unit->structure, search->rounding, arena);
+    cpu_parallel_prepare(threads);
+    cpu_parallel(threads, SETTLE_PARTS, run_part, search);
+}
 
 static void find(struct arena *arena, void *context)
 {
@@ -38,8 +57,7 @@ static void find(struct arena *arena, void *context)
     if (search->unit->ir->states > STRATEGY_STATES_MAX)
         search->profile->settle = (struct settle){0};
     else if (!search->is_known)
-        settle_find(&search->profile->settle, search->unit->ir, &search->unit->structure,
-                    search->rounding, arena);
+        try_to_settle(search, arena);
 }
 
 /* The key of a cell: a digest of its emitted half, in which no name of the user stands. */

@@ -12,8 +12,12 @@ static struct settle found[SETTLE_ROUNDINGS];
 static void find(struct arena *arena, void *context)
 {
     const struct unit *unit = context;
-    for (int r = 0; r < SETTLE_ROUNDINGS; r++)
-        settle_find(&found[r], unit->ir, &unit->structure, (enum settle_rounding)r, arena);
+    for (int r = 0; r < SETTLE_ROUNDINGS; r++) {
+        struct settle_trial *trial =
+            settle_begin(unit->ir, &unit->structure, (enum settle_rounding)r, arena);
+        for (int part = SETTLE_PARTS - 1; part >= 0; part--)
+            settle_run(&found[r], trial, part);
+    }
 }
 
 static void settle_unit(struct unit *unit)
