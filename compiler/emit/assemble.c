@@ -192,6 +192,8 @@ static uint32_t registers_of(const struct counts *n, const struct assemble_optio
 {
     const struct strategy *s = &o->strategy;
     const uint64_t states = n->states, vc = s->vc;
+    /* What is counted for a state holds some parameters, too; backward each has a gradient. */
+    const uint64_t params = n->params > 4 * states ? n->params - 4 * states : 0;
     uint64_t wanted = 48 + 16 * states * vc;
     if (o->kernel == ASSEMBLE_DECODE || o->kernel == ASSEMBLE_COMPARE || o->kernel == ASSEMBLE_SCAN)
         return 64;
@@ -203,6 +205,8 @@ static uint32_t registers_of(const struct counts *n, const struct assemble_optio
         wanted = 48 + (12 * states + 2 * states * states) * vc + recorded;
     else if (s->tile_chunks * s->cluster > 1)
         wanted += 4 * states * states * vc;
+    else
+        wanted += (o->kernel == ASSEMBLE_BACKWARD ? 3 : 1) * params * vc;
     if (!s->stages)
         wanted += 8 + (uint64_t)rows_of(n, o) * unrolled_steps(n, o) * vc;
     wanted *= o->storage == ASSEMBLE_F64 ? 2 : 1;

@@ -6,7 +6,7 @@
 
 enum { WARPS_LEAST = 3, THREADS_FEWEST = 64, THREADS_MOST = 1024, WIDTH_OF_CLUSTERS = 16384 };
 
-static uint32_t shared_most(const struct cuda_properties *device)
+uint32_t strategy_shared_most(const struct cuda_properties *device)
 {
     return device->shared_optin > 0 ? (uint32_t)device->shared_optin : 48u << 10;
 }
@@ -157,7 +157,7 @@ void strategy_grid(const struct model_problem *problem,
                               .visit = visit,
                               .context = context,
                               .element_bytes = assemble_element_bytes(problem->options.storage),
-                              .shared_most = shared_most(problem->device)};
+                              .shared_most = strategy_shared_most(problem->device)};
     offer_sequential(&grid);
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX)
         offer_parallel(&grid);
@@ -168,174 +168,6 @@ void strategy_grid(const struct model_problem *problem,
         problem->options.kernel == ASSEMBLE_BACKWARD && problem->options.storage != ASSEMBLE_F64 &&
         problem->settle->is_trusted)
         offer_long(&grid);
-}
-
-/* Of the inputs those that are one for all channels, and the others. */
-static uint32_t input_rows(const struct ir *ir, bool are_shared)
-{
-    uint32_t rows = 0;
-    for (uint32_t i = 0; i < ir->decl_count; i++)
-        if (ir->decls[i].role == IR_ROLE_INPUT && ir->decls[i].is_shared == are_shared)
-            rows += ir->decls[i].count;
-    return rows;
-}
-
-/* The rules for running in order: what was within 5 % of the fastest of 18, for a GRU and an LSTM
- * in f32 and bf16 on an H100 and an H200 (bench/results/2026-11-25-h100-in-order.csv, -tune-3.csv,
- * 2026-11-28-h200-in-order.csv, -direct.csv, 2026-11-29-h200-in-order.csv; of fewer inputs
- * 2026-11-28-h200-few-rows.csv). Where few warps are there, steps count: long tiles. Where many
- * are, rows do: what a thread block asks for at once is to be some KiB, also of two channels a
- * thread, and more of faster memory. */
-struct in_order {
-    bool is_backward, is_wide; /* elements of 32 bits and more */
-    bool is_fast;              /* memory of an H200, not of an H100 */
-    int64_t seq_len;
-    double warps; /* of a multiprocessor */
-};
-
-/* Where memory takes longer than the steps, a small ring, which fills sooner, was 3 % faster (lru,
- * hgrn, backward, on an H200); long tiles were up to 19 % faster where it was not so clear. */
-static bool memory_bounds(const struct strategy *s, const struct model_problem *problem)
-{
-    struct prediction prediction;
-    model_predict(&prediction, problem, s);
-    return prediction.latency < 0.87 * prediction.memory;
-}
-
-/* 3 to 6 warps. */
-static void some_warps(struct strategy *s, const struct in_order *p)
-{
-    if (p->is_backward) {
-        s->chunk = p->is_fast && !p->is_wide ? 16 : 8;
-        s->stages = p->is_fast || p->is_wide ? 3 : 4;
-    } else if (p->is_fast && p->seq_len >= (p->is_wide ? 512 : 128)) {
-        s->lanes = 32;
-        s->chunk = 32;
-    } else if (!p->is_fast && p->is_wide && p->seq_len < 128) {
-        s->chunk = 8;
-    } else {
-        s->chunk = 16;
-        s->stages = 3;
-    }
-}
-
-static void many_warps(struct strategy *s, const struct in_order *p, const struct ir *ir)
-{
-    const bool is_full = p->warps >= 12;
-    const uint32_t rows = input_rows(ir, false);
-    s->vc = 2;
-    if (p->is_backward) {
-        const bool is_tall = p->is_fast && !p->is_wide && !is_full;
-        s->chunk = is_tall ? 8 : 4;
-        s->stages = is_tall ? 3 : 4;
-        return;
-    }
-    if (p->is_wide) {
-        s->chunk = p->is_fast ? 8 : 4;
-        s->stages = p->is_fast ? 3 : 4;
-    } else {
-        s->chunk = !p->is_fast ? 8 : is_full ? 16 : 32;
-        s->stages = p->is_fast ? 2 : 4;
-    }
-    /* One row of a thread block is too short, whatever its stages: more thread blocks; measured for
-     * cfc, too, whose shared input comes beside the ring. Two rows want another stage. */
-    if (p->is_wide && (rows < 2 || input_rows(ir, true) > 0)) {
-        s->vc = 1;
-        s->chunk = 16;
-        s->stages = 3;
-    } else if (p->is_fast && rows <= 2) {
-        s->stages++;
-    }
-}
-
-static struct strategy measured_in_order(const struct model_problem *problem, double warps)
-{
-    const struct in_order p = {
-        .is_backward = problem->options.kernel == ASSEMBLE_BACKWARD,
-        .is_wide = assemble_element_bytes(problem->options.storage) >= 4,
-        .is_fast = cuda_nominal_bandwidth(problem->device) > 4e12,
-        .seq_len = problem->seq_len,
-        .warps = warps,
-    };
-    struct strategy s = {.lanes = 64, .vc = 1, .tile_chunks = 1, .stages = 4, .cluster = 1};
-    if (warps < 3) {
-        s.lanes = p.is_backward && p.is_wide ? 64 : 32;
-        s.chunk = 16;
-        s.stages = 3;
-        if (!(p.is_backward && p.is_wide && p.is_fast && memory_bounds(&s, problem))) {
-            s.chunk = 32;
-            s.stages = 4;
-        }
-    } else if (warps < 6) {
-        some_warps(&s, &p);
-    } else {
-        many_warps(&s, &p, problem->unit->ir);
-    }
-    return s;
-}
-
-/* Whether two channels of the backward pass take more registers than a thread has: their states,
- * lambda and what adds up of the parameters. */
-static bool pairs_spill(const struct model_problem *problem)
-{
-    enum { REGISTERS_MOST = 255, OTHERS = 48, OF_STATE = 16, OF_PARAM = 2 };
-    const struct ir *ir = problem->unit->ir;
-    return problem->options.kernel == ASSEMBLE_BACKWARD &&
-           OTHERS + 2 * (OF_STATE * ir->states + OF_PARAM * ir->params) > REGISTERS_MOST;
-}
-
-/* One channel a thread, and no more of the ring than lets in as many thread blocks as there are, or
- * registers for: such a cell has many rows. */
-static void fit_large(struct assemble_options *options, const struct unit *unit, double warps,
-                      uint32_t most)
-{
-    struct strategy *s = &options->strategy;
-    s->vc = 1;
-    const uint32_t registers = assemble_tile(unit->ir, &unit->structure, options).registers;
-    const double blocks =
-        fmin(ceil(32 * warps / s->lanes), floor(65536.0 / (registers * s->lanes)));
-    while (s->chunk > 2 && assemble_shared_bytes(unit->ir, options) * blocks > most) {
-        if (s->stages > 2)
-            s->stages--;
-        else
-            s->chunk /= 2;
-    }
-}
-
-void strategy_in_order(struct strategy *out, const struct model_problem *problem)
-{
-    const double width = (double)problem->batch * (double)problem->channels;
-    const double warps = width / 32 / fmax(problem->device->multiprocessors, 1);
-    const uint32_t most = shared_most(problem->device);
-    struct assemble_options options = problem->options;
-    struct strategy s = measured_in_order(problem, warps);
-    while (s.lanes * s.vc > 32 && s.lanes * s.vc > 2 * problem->channels) {
-        s.lanes = s.vc > 1 ? s.lanes : s.lanes / 2;
-        s.vc = 1;
-    }
-    options.strategy = s;
-    if (pairs_spill(problem)) {
-        fit_large(&options, problem->unit, warps, most);
-        s = options.strategy;
-    }
-    /* Long tiles only where all thread blocks of a multiprocessor still fit side by side. */
-    const double blocks = ceil(32 * warps / (s.lanes * s.vc));
-    if (s.chunk > 16 && assemble_shared_bytes(problem->unit->ir, &options) * blocks > most)
-        s.chunk = 16;
-    for (options.strategy = s; assemble_shared_bytes(problem->unit->ir, &options) > most;
-         options.strategy = s) {
-        if (s.stages > 2)
-            s.stages--;
-        else if (s.chunk > 1)
-            s.chunk /= 2;
-        else if (s.vc > 1)
-            s.vc = 1;
-        else if (s.lanes > 32)
-            s.lanes /= 2;
-        else
-            break; /* nothing fits: the kernel refuses it with its words */
-    }
-    *out = s;
 }
 
 /* Bytes of a thread block in a row of a tensor. */
@@ -359,21 +191,39 @@ static bool long_is_known(const struct strategy *s, const struct model_problem *
            row_bytes(s, problem) >= 32;
 }
 
-/* Without a ring; 8 chunks are enough in f32 where every thread block is alone, or of 64 channels.
- * In clusters pairs of channels were up to a fifth faster than single ones, and short rows slower
- * than is predicted. Affine cells that do not forget took 2.4 to 5 times the prediction. */
+/* How many times the registers of a thread a kernel without a ring wants, about: what is under way
+ * of its rows, and its states. Fitted to what ptxas gave 24 cells. */
+static double direct_tightness(const struct strategy *s, const struct model_problem *problem)
+{
+    enum { OTHERS = 50, OF_STATE = 14, OF_INPUT = 16, REGISTERS_MOST = 255, REGISTERS_SM = 65536 };
+    const struct ir *ir = problem->unit->ir;
+    const double wanted = OTHERS + (double)s->vc * (OF_STATE * ir->states + OF_INPUT * ir->inputs);
+    return wanted / fmin(REGISTERS_MOST, (double)REGISTERS_SM / (s->lanes * s->tile_chunks));
+}
+
+/* Without a ring. Of 16-bit cells that want more registers than a thread of 16 warps has, 8 warps
+ * were up to 1.6 times as fast; spills of two channels a thread cost as much (elman_heads,
+ * gru_heads, slstm, titans_lite on an H200), in clusters less. Else 8 chunks are enough in f32
+ * where every thread block is alone, or of 64 channels. In clusters pairs of channels were up to a
+ * fifth faster than single ones, and short rows slower than is predicted. Affine cells that do not
+ * forget took 2.4 to 5 times the prediction. */
 static bool direct_is_known(const struct strategy *s, const struct model_problem *problem)
 {
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
-    const uint32_t least = is_narrow || (s->cluster > 1 && s->lanes * s->vc < 64) ? 16 : 8;
+    const double tight_most = s->cluster > 1 ? 2.4 : 1.8;
+    const struct strategy of_16_warps = {.lanes = 32, .tile_chunks = 16, .vc = s->vc};
+    const bool wants_few = direct_tightness(&of_16_warps, problem) > tight_most;
+    const bool wants_many = (is_narrow && !wants_few) || (s->cluster > 1 && s->lanes * s->vc < 64);
     if (problem->unit->structure.is_affine && !problem->settle->is_trusted)
+        return false;
+    if (direct_tightness(s, problem) > tight_most)
         return false;
     if (s->cluster > 1 && s->lanes == 32 && s->vc == 1)
         return false;
     if (s->cluster > 2 && s->lanes < 32 && s->tile_chunks < 32)
         return false;
-    return s->tile_chunks >= least && s->tile_chunks <= 32 && s->lanes * s->tile_chunks <= 512 &&
-           row_bytes(s, problem) >= 32;
+    return s->tile_chunks >= (wants_many ? 16 : 8) && s->tile_chunks <= 32 &&
+           s->lanes * s->tile_chunks <= 512 && row_bytes(s, problem) >= 32;
 }
 
 bool strategy_is_known(const struct strategy *strategy, const struct model_problem *problem)

@@ -12,7 +12,10 @@ enum { STRATEGY_STATES_MAX = 6 };
 void strategy_grid(const struct model_problem *problem,
                    void (*visit)(void *context, const struct strategy *strategy), void *context);
 
-/* The strategy for running in order, by a rule of thumb from measurements. */
+/* Shared memory that a thread block can have. */
+uint32_t strategy_shared_most(const struct cuda_properties *device);
+
+/* The strategy for running in order, by rules from measurements. */
 void strategy_in_order(struct strategy *out, const struct model_problem *problem);
 
 static inline bool strategy_is_sequential(const struct strategy *strategy)

@@ -338,9 +338,10 @@ static void long_tile(struct share *tile, const struct context *c)
 static double registers_of(const struct context *c)
 {
     const struct strategy *s = c->strategy;
-    if (c->problem->options.kernel == ASSEMBLE_FORWARD || c->is_long)
+    const bool is_in_order = s->tile_chunks * s->cluster == 1;
+    if (c->problem->options.kernel == ASSEMBLE_FORWARD || c->is_long || is_in_order)
         return c->tile.registers;
-    const double kept = s->tile_chunks > 1 ? (c->states + 2) * s->chunk * s->vc : 0;
+    const double kept = (c->states + 2) * s->chunk * s->vc;
     return fmin((48 + 16 * s->vc * c->states + kept) * c->alone, 240);
 }
 
@@ -491,7 +492,7 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     }
     const double at_once = fmin(blocks, room * processors) * ahead * c.reads * bytes;
     const double arriving =
-        rows * elements * bytes * c.reads * (1 + again) / (at_once / k->memory_seconds);
+        elements * bytes * c.reads * (1 + again) / (at_once / k->memory_seconds);
     out->fill = k->launch_seconds + k->memory_seconds;
     /* Running in order has no phases that could stand in each other's way. */
     const bool is_smooth = s->tile_chunks * s->cluster == 1;
