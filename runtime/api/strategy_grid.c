@@ -191,32 +191,18 @@ static bool long_is_known(const struct strategy *s, const struct model_problem *
            row_bytes(s, problem) >= 32;
 }
 
-/* How many times the registers of a thread a kernel without a ring wants, about: what is under way
- * of its rows, and its states. Fitted to what ptxas gave 24 cells. */
-static double direct_tightness(const struct strategy *s, const struct model_problem *problem)
-{
-    enum { OTHERS = 50, OF_STATE = 14, OF_INPUT = 16, REGISTERS_MOST = 255, REGISTERS_SM = 65536 };
-    const struct ir *ir = problem->unit->ir;
-    const double wanted = OTHERS + (double)s->vc * (OF_STATE * ir->states + OF_INPUT * ir->inputs);
-    return wanted / fmin(REGISTERS_MOST, (double)REGISTERS_SM / (s->lanes * s->tile_chunks));
-}
-
 /* Without a ring. Of 16-bit cells that want more registers than a thread of 16 warps has, 8 warps
- * were up to 1.6 times as fast; spills of two channels a thread cost as much (elman_heads,
- * gru_heads, slstm, titans_lite on an H200), in clusters less. Else 8 chunks are enough in f32
- * where every thread block is alone, or of 64 channels. In clusters pairs of channels were up to a
- * fifth faster than single ones, and short rows slower than is predicted. Affine cells that do not
- * forget took 2.4 to 5 times the prediction. */
+ * were up to 1.6 times as fast (elman_heads, gru_heads, slstm, titans_lite on an H200). Else 8
+ * chunks are enough in f32 where every thread block is alone, or of 64 channels. In clusters pairs
+ * of channels were up to a fifth faster than single ones, and short rows slower than is predicted.
+ * Affine cells that do not forget took 2.4 to 5 times the prediction. */
 static bool direct_is_known(const struct strategy *s, const struct model_problem *problem)
 {
+    enum { REGISTERS_OF_16_WARPS = 128 };
+    const double tight = model_direct_registers(problem, s->vc) / REGISTERS_OF_16_WARPS;
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
-    const double tight_most = s->cluster > 1 ? 2.4 : 1.8;
-    const struct strategy of_16_warps = {.lanes = 32, .tile_chunks = 16, .vc = s->vc};
-    const bool wants_few = direct_tightness(&of_16_warps, problem) > tight_most;
-    const bool wants_many = (is_narrow && !wants_few) || (s->cluster > 1 && s->lanes * s->vc < 64);
+    const bool wants_many = (is_narrow && tight < 1.8) || (s->cluster > 1 && s->lanes * s->vc < 64);
     if (problem->unit->structure.is_affine && !problem->settle->is_trusted)
-        return false;
-    if (direct_tightness(s, problem) > tight_most)
         return false;
     if (s->cluster > 1 && s->lanes == 32 && s->vc == 1)
         return false;

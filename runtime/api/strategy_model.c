@@ -46,7 +46,8 @@ struct constants {
     double direct_again; /* ... share of the rows before an entry that no cache has any more */
     double direct_tile;  /* ... factor of what a tile takes */
     double direct_narrow; /* ... and each time its lanes are halved from 32 */
-    double direct_tight;  /* ... and for each register that it lacks */
+    double direct_tight;  /* ... and of the registers that it has for each it lacks */
+    double direct_spill;  /* ... and for those behind the first 0.8 of them, which it spills */
     double direct_short;  /* ... of the rows' time, each time they are halved from 128 bytes, at
                              first */
     double cluster_barrier;
@@ -98,6 +99,7 @@ static const struct constants fitted = {
     .direct_tile = 1.2,
     .direct_narrow = 0.1,
     .direct_tight = 0.3,
+    .direct_spill = 2,
     .direct_short = 0.1,
     .cluster_barrier = 1000,
     .long_tile = 1.3,
@@ -345,6 +347,22 @@ static double registers_of(const struct context *c)
     return fmin((48 + 16 * s->vc * c->states + kept) * c->alone, 240);
 }
 
+double model_direct_registers(const struct model_problem *problem, uint32_t vc)
+{
+    enum { OTHERS = 50, OF_STATE = 14, OF_INPUT = 16 };
+    const struct ir *ir = problem->unit->ir;
+    return OTHERS + (double)vc * (OF_STATE * ir->states + OF_INPUT * ir->inputs);
+}
+
+/* Factor of the time of a kernel without a ring whose threads want more registers than they have.
+ */
+static double tightness(const struct context *c, double threads)
+{
+    const double has = fmin(255, 65536 / threads);
+    const double lack = fmax(model_direct_registers(c->problem, c->strategy->vc) / has - 1, 0);
+    return 1 + c->k->direct_tight * lack + c->k->direct_spill * fmax(lack - 0.8, 0);
+}
+
 /* Thread blocks that a multiprocessor holds at once. */
 static double resident(const struct cuda_properties *device, double threads, double shared,
                        double registers_wanted)
@@ -449,7 +467,7 @@ static void predict(struct prediction *out, const struct model_problem *problem,
         slower *= k->long_tile;
     if (s->stages == 0)
         slower = k->direct_tile * (1 + k->direct_narrow * fmax(5 - log2(s->lanes), 0)) *
-                 (1 + k->direct_tight * fmax(registers_of(&c) * threads / 65536 - 1, 0));
+                 tightness(&c, threads);
     tile.latency *= slower;
     tile.issue *= slower;
 
@@ -490,7 +508,9 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     } else if (options.kernel == ASSEMBLE_BACKWARD && s->lanes == 32 && s->vc == 1) {
         traffic = k->chunk_rows;
     }
-    const double at_once = fmin(blocks, room * processors) * ahead * c.reads * bytes;
+    /* The last tile may be for the most part behind the sequence. */
+    const double used = (double)problem->seq_len / (tiles * steps * s->cluster);
+    const double at_once = used * fmin(blocks, room * processors) * ahead * c.reads * bytes;
     const double arriving =
         elements * bytes * c.reads * (1 + again) / (at_once / k->memory_seconds);
     out->fill = k->launch_seconds + k->memory_seconds;
