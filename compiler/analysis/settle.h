@@ -28,11 +28,18 @@ static inline float settle_tolerance(enum settle_rounding rounding)
 
 /* For chunks of 4, 8, 16, 32, 64 steps (rows) and 4, 16, 64, 256 of them (columns). */
 struct settle {
-    /* Whether the settle_trusted_steps() before an entry say all of it, so that a kernel without a
-     * ring needs no correction. */
-    bool is_trusted;
+    /* Share of the channels, by their parameters, in which the settle_trusted_steps() before some
+     * entry do not say all of it: the others need no correction in a kernel without a ring. */
+    float missed;
     struct settle_count of[SETTLE_CHUNKS][SETTLE_TILES];
 };
+
+/* Whether a kernel that begins with such guesses is worth while: what a few channels miss costs a
+ * run more now and then. With more of them most tiles of 64 channels have one. */
+static inline bool settle_is_trusted(const struct settle *settle)
+{
+    return settle->missed < 0.02f;
+}
 
 /* Steps before an entry from which a kernel guesses it: 24 steps of a gated cell leave 1e-3 of what
  * was before, 16 leave 1e-2 (docs/kernels.md), which is what one more correction may have to move.

@@ -166,7 +166,7 @@ void strategy_grid(const struct model_problem *problem,
         offer_direct(&grid);
     if (problem->unit->ir->states <= STRATEGY_STATES_MAX &&
         problem->options.kernel == ASSEMBLE_BACKWARD && problem->options.storage != ASSEMBLE_F64 &&
-        problem->settle->is_trusted)
+        settle_is_trusted(problem->settle))
         offer_long(&grid);
 }
 
@@ -198,11 +198,11 @@ static bool long_is_known(const struct strategy *s, const struct model_problem *
  * Affine cells that do not forget took 2.4 to 5 times the prediction. */
 static bool direct_is_known(const struct strategy *s, const struct model_problem *problem)
 {
-    enum { REGISTERS_OF_16_WARPS = 128 };
-    const double tight = model_direct_registers(problem, s->vc) / REGISTERS_OF_16_WARPS;
+    const struct strategy of_16_warps = {.lanes = 32, .vc = s->vc, .tile_chunks = 16};
+    const double tight = model_direct_tightness(problem, &of_16_warps);
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
     const bool wants_many = (is_narrow && tight < 1.8) || (s->cluster > 1 && s->lanes * s->vc < 64);
-    if (problem->unit->structure.is_affine && !problem->settle->is_trusted)
+    if (problem->unit->structure.is_affine && !settle_is_trusted(problem->settle))
         return false;
     if (s->cluster > 1 && s->lanes == 32 && s->vc == 1)
         return false;
@@ -234,8 +234,11 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
         return false;
     /* Forward, of cells that take many corrections: the more chunks the better. */
     const bool is_hard =
-        !is_backward && !problem->unit->structure.is_affine && !problem->settle->is_trusted;
-    if (strategy_is_sequential(strategy) || strategy->vc > 1 || strategy->stages > 3 ||
+        !is_backward && !problem->unit->structure.is_affine && !settle_is_trusted(problem->settle);
+    /* Three stages of tiles of 512 steps and 64 channels took up to a quarter longer than two. */
+    const bool is_huge = chunks * strategy->chunk >= 512 && strategy->lanes == 64;
+    if (strategy_is_sequential(strategy) || strategy->vc > 1 ||
+        strategy->stages > (is_huge ? 2 : 3) ||
         strategy->lanes < (is_hard && chunks == 64 ? 4 : 8) ||
         (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))
         return false;

@@ -89,7 +89,7 @@ static struct strategy h200_backward_narrow(const struct question *q)
 {
     const struct strategy some = tile(64, 1, 16, 3), many = tile(64, 2, 8, 3);
     if (q->warps < 3)
-        return tile(32, 1, 32, 4);
+        return tile(64, 1, 32, 4);
     if (q->warps < 6) {
         const bool is_slow =
             q->values <= 4 || q->has_shared || (q->values <= 8 && chain_over_rows(q, &some) > 1.1);

@@ -235,6 +235,13 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     }
 }
 
+/* The share of tiles in which the steps before an entry do not say all of it in some channel. */
+static double failing_tiles(const struct context *c)
+{
+    const double channels = (double)c->strategy->lanes * c->strategy->vc;
+    return 1 - pow(1 - (double)c->problem->settle->missed, channels);
+}
+
 /* Without a ring: the steps before an entry, then the final run; where they do not say all of it,
  * another final run for nothing, and what a kernel takes that begins with a guess and runs again.
  */
@@ -253,7 +260,15 @@ static void direct_tile(struct share *tile, const struct context *c, double *all
     one = step_of(c, WORK_STEP, math, loads, k->direct_step, 1);
     if (chunks > 1)
         add(tile, &one, c->tile.warm_exact);
-    if (chunks > 1 && !(c->problem->settle->is_trusted && c->tile.warm_exact > 0)) {
+    if (chunks > 1 && settle_is_trusted(c->problem->settle) && c->tile.warm_exact > 0) {
+        /* Where a guess fails every entry takes the exit before it, or a correction comes first. */
+        const double failing = failing_tiles(c);
+        one = step_of(c, WORK_JACOBIAN, math, c->matrix * c->states + loads,
+                      k->direct_step + k->tangent, 1);
+        add(tile, &one, 0.5 * failing * chunk);
+        finals = 1 + failing;
+        corrections = failing;
+    } else if (chunks > 1) {
         const struct settle_count count = settle_at(c->problem->settle, 64, chunks);
         double issue;
         const double latency = scan_of(c, &issue);
@@ -316,20 +331,19 @@ static void long_tile(struct share *tile, const struct context *c)
     const struct constants *k = c->k;
     const enum work_math math = math_of(o);
     const double chunk = c->strategy->chunk, steps = chunk + c->tile.warm_steps;
-    const bool is_trusted = c->problem->settle->is_trusted;
+    const bool is_guess = settle_is_trusted(c->problem->settle) && c->tile.warm_steps > 0;
+    const double failing = is_guess ? failing_tiles(c) : 1;
     struct share one = step_of(c, WORK_ADJOINT, math, k->direct_store * c->writes, k->step, 1);
     one.latency = fmax(one.latency, c->alone * (c->problem->work->of[WORK_STEP][math].chain +
                                                 c->problem->work->of[WORK_ADJOINT][math].chain) +
                                         k->adjoint);
     add(tile, &one, chunk + k->long_guess * c->tile.warm_steps);
-    if (!(is_trusted && c->tile.warm_steps > 0)) {
-        double issue;
-        add(tile, &one, chunk);
-        one = step_of(c, WORK_BACKMAP, math, c->matrix * (c->states + 1), k->step, 1);
-        add(tile, &one, chunk);
-        tile->latency += scan_of(c, &issue);
-        tile->issue += issue;
-    }
+    double issue;
+    add(tile, &one, failing * chunk);
+    one = step_of(c, WORK_BACKMAP, math, c->matrix * (c->states + 1), k->step, 1);
+    add(tile, &one, failing * chunk);
+    tile->latency += failing * scan_of(c, &issue);
+    tile->issue += failing * issue;
     tile->latency += k->long_slice * steps / ASSEMBLE_SLICE;
     tile->latency += 3 * (c->strategy->cluster > 1 ? k->cluster_barrier : k->barrier);
 }
@@ -347,19 +361,21 @@ static double registers_of(const struct context *c)
     return fmin((48 + 16 * s->vc * c->states + kept) * c->alone, 240);
 }
 
-double model_direct_registers(const struct model_problem *problem, uint32_t vc)
+double model_direct_tightness(const struct model_problem *problem, const struct strategy *strategy)
 {
-    enum { OTHERS = 50, OF_STATE = 14, OF_INPUT = 16 };
+    enum { OTHERS = 50, OF_STATE = 14, OF_INPUT = 16, REGISTERS_MOST = 255, REGISTERS_SM = 65536 };
     const struct ir *ir = problem->unit->ir;
-    return OTHERS + (double)vc * (OF_STATE * ir->states + OF_INPUT * ir->inputs);
+    const double threads = (double)strategy->lanes * strategy->tile_chunks;
+    const double wants =
+        OTHERS + (double)strategy->vc * (OF_STATE * ir->states + OF_INPUT * ir->inputs);
+    return wants / fmin(REGISTERS_MOST, REGISTERS_SM / threads);
 }
 
 /* Factor of the time of a kernel without a ring whose threads want more registers than they have.
  */
-static double tightness(const struct context *c, double threads)
+static double tightness_factor(const struct context *c)
 {
-    const double has = fmin(255, 65536 / threads);
-    const double lack = fmax(model_direct_registers(c->problem, c->strategy->vc) / has - 1, 0);
+    const double lack = fmax(model_direct_tightness(c->problem, c->strategy) - 1, 0);
     return 1 + c->k->direct_tight * lack + c->k->direct_spill * fmax(lack - 0.8, 0);
 }
 
@@ -467,7 +483,7 @@ static void predict(struct prediction *out, const struct model_problem *problem,
         slower *= k->long_tile;
     if (s->stages == 0)
         slower = k->direct_tile * (1 + k->direct_narrow * fmax(5 - log2(s->lanes), 0)) *
-                 tightness(&c, threads);
+                 tightness_factor(&c);
     tile.latency *= slower;
     tile.issue *= slower;
 

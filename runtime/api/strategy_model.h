@@ -30,9 +30,10 @@ struct prediction {
     double corrections; /* of a tile */
 };
 
-/* Registers that a thread of a forward kernel without a ring wants, about: states, and rows that
- * are under way. From what ptxas gave 24 cells in f32 and bf16, within a fifth. */
-double model_direct_registers(const struct model_problem *problem, uint32_t vc);
+/* Registers that a thread of a forward kernel without a ring wants over those that it has, about:
+ * for states, and for rows that are under way. From what ptxas gave 24 cells in f32 and bf16,
+ * within a fifth. */
+double model_direct_tightness(const struct model_problem *problem, const struct strategy *strategy);
 
 void model_predict(struct prediction *out, const struct model_problem *problem,
                    const struct strategy *strategy);
