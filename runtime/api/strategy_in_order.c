@@ -36,39 +36,52 @@ static double chain_over_rows(const struct question *q, const struct strategy *s
  * at once is to be some KiB, also of two channels a thread. Between them the chain of a step
  * decides. ---- */
 
-static struct strategy h200_forward(const struct question *q)
+static struct strategy h200_forward_wide(const struct question *q)
 {
-    const bool is_short = q->problem->seq_len < (q->is_wide ? 512 : 128);
-    const struct strategy some = tile(64, 1, 16, 3), many = tile(64, 2, 8, 3),
-                          full = tile(64, 2, 16, 2);
+    const struct strategy few = tile(32, 1, 32, 4), some = tile(64, 1, 16, 3),
+                          many = tile(64, 2, 8, 3), full = tile(64, 2, 16, 2);
+    /* Rows of a single input are short, whatever their stages: more thread blocks. */
+    const bool is_thin = q->rows < 2 || q->has_shared;
     if (q->warps < 3)
-        return tile(32, 1, 32, 4);
-    if (q->warps < 6 && is_short)
-        return some;
-    if (q->warps < 6 && !q->is_wide)
-        return q->problem->seq_len < 512 ? tile(32, 1, 32, 4) : tile(64, 1, 32, 3);
+        return few;
     if (q->warps < 6) {
+        if (q->problem->seq_len < 512)
+            return some;
         if (chain_over_rows(q, &some) >= 1)
-            return tile(32, 1, 32, 4);
+            return few;
         return q->values <= 3 ? tile(32, 1, 16, 4) : some;
     }
-    const bool is_full = q->warps >= 12;
-    if (!q->is_wide) {
-        const bool is_slow = is_full && (q->has_shared || chain_over_rows(q, &full) > 0.46);
-        const uint32_t chunk = q->rows > 4 || (is_full && !is_slow) ? 16 : 32;
-        return tile(64, 2, chunk, q->values <= 3 && !is_slow ? 3 : 2);
-    }
+    if (q->warps < 12 && q->rows > 8)
+        return tile(64, 1, 8, 4);
     if (q->rows > 4)
         return tile(64, 2, 4, 4);
-    if (is_full)
+    if (q->warps >= 12)
         return q->rows < 2 ? full : many;
-    /* Rows of a single input are short, whatever their stages: more thread blocks. */
-    if (q->rows < 2 || q->has_shared)
-        return some;
+    if (is_thin || q->rows > 3)
+        return is_thin ? some : many;
     const double chain = chain_over_rows(q, &many);
-    if (chain > 0.78)
-        return q->rows > 3 ? many : q->rows > 2 ? full : chain > 1 ? tile(32, 1, 32, 3) : some;
-    return q->rows == 2 ? tile(64, 2, 8, 4) : many;
+    if (q->rows == 3)
+        return chain > 0.78 ? full : many;
+    return chain > 1 ? tile(32, 1, 32, 3) : chain > 0.78 ? some : tile(64, 2, 8, 4);
+}
+
+static struct strategy h200_forward_narrow(const struct question *q)
+{
+    const struct strategy few = tile(32, 1, 32, 4), full = tile(64, 2, 16, 2);
+    const uint32_t stages = q->values <= 3 ? 3 : 2;
+    if (q->warps < 3)
+        return few;
+    if (q->warps < 6)
+        return q->problem->seq_len < 128   ? tile(64, 1, 16, 3)
+               : q->problem->seq_len < 512 ? few
+                                           : tile(64, 1, 32, 3);
+    if (q->rows > 4)
+        return full;
+    if (q->warps < 12)
+        return tile(64, 2, 32, stages);
+    if (q->has_shared || chain_over_rows(q, &full) > 0.46)
+        return tile(64, 2, 32, 2);
+    return tile(64, 2, 16, stages);
 }
 
 static struct strategy h200_backward_wide(const struct question *q)
@@ -142,9 +155,9 @@ static struct strategy measured(const struct model_problem *problem, double warp
         }
     if (cuda_nominal_bandwidth(problem->device) <= 4e12)
         return is_backward ? h100_backward(&q) : h100_forward(&q);
-    return !is_backward ? h200_forward(&q)
-           : q.is_wide  ? h200_backward_wide(&q)
-                        : h200_backward_narrow(&q);
+    if (is_backward)
+        return q.is_wide ? h200_backward_wide(&q) : h200_backward_narrow(&q);
+    return q.is_wide ? h200_forward_wide(&q) : h200_forward_narrow(&q);
 }
 
 /* ---- What a multiprocessor holds ---- */
