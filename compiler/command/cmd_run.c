@@ -193,6 +193,16 @@ static void add_line(struct textbuf *out, const char *name, double value, const 
     textbuf_printf(out, "%s\n", unit);
 }
 
+/* A sum over all channels cannot be compared where only some of them were solved again. */
+static void add_error(struct textbuf *out, const char *of, const struct trial_error *error)
+{
+    const char *name = *of ? arena_printf(out->arena, "relative error %s", of) : "relative error";
+    if (error->count > 0)
+        add_line(out, name, trial_relative(error), "");
+    else
+        textbuf_printf(out, "  %-24snot compared\n", name);
+}
+
 static void print_text(struct textbuf *out, const struct outcome *o)
 {
     const struct trial *trial = &o->trial;
@@ -204,23 +214,20 @@ static void print_text(struct textbuf *out, const struct outcome *o)
                    trial->is_fallback ? " (interpreted)" : "", problem->batch, problem->seq_len,
                    problem->channels, prnn_plan_describe(trial->plan));
     add_line(out, "time", 1e3 * o->forward_seconds, " ms");
-    add_line(out, "relative error", trial_relative(&o->verdict.forward), "");
+    add_error(out, "", &o->verdict.forward);
     add_line(out, "corrections at most", o->certificate.max_corrections, "");
     add_line(out, "mismatch", o->certificate.mismatch, "");
     textbuf_add(out, "\nbackward\n");
     add_line(out, "time", 1e3 * o->backward_seconds, " ms");
     for (uint32_t i = 0; i < trial->tensor_count; i++)
         if (trial->tensors[i].gradient && !trial->tensors[i].has_incoming)
-            add_line(out, arena_printf(out->arena, "relative error %s", trial->tensors[i].binding),
-                     trial_relative(&o->verdict.backward[i]), "");
+            add_error(out, trial->tensors[i].binding, &o->verdict.backward[i]);
     if (o->moved.backward) {
         textbuf_add(out, "\nfrom the answer to data moved by one unit in the last place\n");
-        add_line(out, "relative error", trial_relative(&o->moved.forward), "");
+        add_error(out, "", &o->moved.forward);
         for (uint32_t i = 0; i < trial->tensor_count; i++)
             if (trial->tensors[i].gradient && !trial->tensors[i].has_incoming)
-                add_line(out,
-                         arena_printf(out->arena, "relative error %s", trial->tensors[i].binding),
-                         trial_relative(&o->moved.backward[i]), "");
+                add_error(out, trial->tensors[i].binding, &o->moved.backward[i]);
     }
     if (o->verdict.channels < problem->channels)
         textbuf_printf(out, "\ncompared in %" PRId64 " of %" PRId64 " channels\n",

@@ -317,6 +317,8 @@ int trial_fetch(struct trial *trial)
 
 double trial_relative(const struct trial_error *error)
 {
+    if (error->count == 0)
+        return NAN;
     return error->size > 0 ? sqrt(error->difference / error->size) : sqrt(error->difference);
 }
 
@@ -335,6 +337,7 @@ static void compare(struct trial_error *error, double found, double wanted)
 {
     error->difference += (found - wanted) * (found - wanted);
     error->size += wanted * wanted;
+    error->count++;
 }
 
 void trial_gather(const struct trial *trial, enum ir_role role, bool has_time, const char *prefix,

@@ -70,7 +70,9 @@ double trial_growth(const struct trial *trial);
 /* Differences from the interpreter, relative in the Euclidean norm. */
 struct trial_error {
     double difference, size; /* sums of squares */
+    int64_t count;           /* of values that were compared */
 };
+/* NaN where nothing was compared. */
 double trial_relative(const struct trial_error *error);
 
 struct trial_verdict {
