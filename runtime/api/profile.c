@@ -145,9 +145,8 @@ struct best {
 };
 
 /* Factor of the time of a strategy that is compared with others. Long chunks of the backward pass
- * were predicted up to 2.5 times too fast where a step reads and writes many values, or guesses of
- * some tiles fail that no place that was tried tells of (cfc, slstm_r0, titans_lite); those of few
- * values were not. */
+ * were predicted up to 1.25 times too fast where a step reads and writes many values (slstm_r0,
+ * titans_lite, minlstm), those of few values were not. */
 static double handicap(const struct model_problem *problem, const struct strategy *strategy)
 {
     enum { VALUES_FEW = 6 };
