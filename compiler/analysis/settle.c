@@ -88,7 +88,7 @@ struct solver {
     const struct ir *ir;
     struct ir_program *step, *jacobian, *guess;
     float *scratch, *jac, *product, *next;
-    float *drawn; /* [params] */
+    float *drawn; /* [params], of the part that tries guesses */
     struct channel channel[CHANNELS];
     const struct limits *limits;
     enum settle_rounding rounding;
@@ -350,8 +350,8 @@ static float *floats(struct arena *arena, size_t count)
     return arena_array(arena, count + 1, sizeof(float));
 }
 
-/* Whether the steps before an entry say all of it, in every place of a channel that is tried. There
- * are few of them, so they get fewer steps than the kernel takes. */
+/* Whether the steps before an entry say all of it, in every place of a channel that is tried: steps
+ * 0, 32 and 64. There are few of them, so they get fewer steps than the kernel takes. */
 static bool guess_is_enough(const struct solver *s, const struct channel *c)
 {
     enum { STEPS = 65, TRIED_EVERY = 32, FEWER = 4 };
@@ -406,7 +406,6 @@ static void make_room(struct solver *s, struct arena *arena)
     s->jac = floats(arena, n * n);
     s->product = floats(arena, n * n);
     s->next = floats(arena, n);
-    s->drawn = floats(arena, s->ir->params);
 }
 
 /* What it writes to where it solves tiles. */
@@ -504,7 +503,9 @@ struct settle_trial *settle_begin(const struct ir *ir, const struct structure *s
     for (int part = 0; part < SETTLE_PARTS; part++) {
         trial->parts[part] = s;
         make_room(&trial->parts[part], arena);
-        if (part != PART_GUESS)
+        if (part == PART_GUESS)
+            trial->parts[part].drawn = floats(arena, ir->params);
+        else
             make_tile(&trial->parts[part], arena);
     }
     return trial;

@@ -191,11 +191,11 @@ static bool long_is_known(const struct strategy *s, const struct model_problem *
            row_bytes(s, problem) >= 32;
 }
 
-/* Without a ring. Of 16-bit cells that want more registers than a thread of 16 warps has, 8 warps
- * were up to 1.6 times as fast (elman_heads, gru_heads, slstm, titans_lite on an H200). Else 8
- * chunks are enough in f32 where every thread block is alone, or of 64 channels. In clusters pairs
- * of channels were up to a fifth faster than single ones, and short rows slower than is predicted.
- * Affine cells that do not forget took 2.4 to 5 times the prediction. */
+/* Without a ring. Of 16-bit cells that want 1.8 times the registers of a thread of 16 warps, 8
+ * warps were up to 1.6 times as fast (elman_heads, gru_heads, slstm, titans_lite on an H200). Else
+ * 8 chunks are enough in f32 where every thread block is alone, or of 64 channels. In clusters
+ * pairs of channels were up to a fifth faster than single ones, and short rows slower than is
+ * predicted. Affine cells that do not forget took 2.4 to 5 times the prediction. */
 static bool direct_is_known(const struct strategy *s, const struct model_problem *problem)
 {
     const struct strategy of_16_warps = {.lanes = 32, .vc = s->vc, .tile_chunks = 16};

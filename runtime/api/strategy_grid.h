@@ -18,11 +18,6 @@ uint32_t strategy_shared_most(const struct cuda_properties *device);
 /* The strategy for running in order, by rules from measurements. */
 void strategy_in_order(struct strategy *out, const struct model_problem *problem);
 
-static inline bool strategy_is_sequential(const struct strategy *strategy)
-{
-    return strategy->tile_chunks == 1 && strategy->cluster == 1;
-}
-
 /* Whether enough of its kind, which solves in parallel, was measured to trust a prediction; others
  * are for 'tune'. */
 bool strategy_is_known(const struct strategy *strategy, const struct model_problem *problem);

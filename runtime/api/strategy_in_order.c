@@ -86,13 +86,13 @@ static struct strategy h200_forward_narrow(const struct question *q)
 
 static struct strategy h200_backward_wide(const struct question *q)
 {
-    const struct strategy small = tile(64, 1, 16, 3);
+    const struct strategy some = tile(64, 1, 16, 3);
     if (q->warps < 3)
         /* Where memory takes longer than the steps, a small ring, which fills sooner, was 3 %
          * faster; long tiles were up to 19 % faster where it was not so clear. */
-        return chain_over_rows(q, &small) < 0.87 ? small : tile(64, 1, 32, 4);
+        return chain_over_rows(q, &some) < 0.87 ? some : tile(64, 1, 32, 4);
     if (q->warps < 6)
-        return q->rows <= 2 ? small : tile(64, 1, 8, 3);
+        return q->rows <= 2 ? some : tile(64, 1, 8, 3);
     if (q->warps < 12 && q->rows < 2)
         return tile(64, 1, 8, 3);
     return q->warps < 12 && q->rows == 2 ? tile(64, 2, 4, 4) : tile(64, 2, 8, 2);
@@ -227,13 +227,11 @@ void strategy_in_order(struct strategy *out, const struct model_problem *problem
     /* Long tiles only where all thread blocks of a multiprocessor still fit side by side. */
     const double blocks = ceil(32 * warps / (s.lanes * s.vc));
     if (s.chunk > 16 && assemble_shared_bytes(problem->unit->ir, &options) * blocks > most)
-        s.chunk = 16;
-    options.strategy = s;
+        options.strategy.chunk = 16;
     if (s.vc > 1)
         even_rounds(&options, problem->unit, blocks, most);
     s = options.strategy;
-    for (options.strategy = s; assemble_shared_bytes(problem->unit->ir, &options) > most;
-         options.strategy = s) {
+    for (; assemble_shared_bytes(problem->unit->ir, &options) > most; options.strategy = s) {
         if (s.stages > 2)
             s.stages--;
         else if (s.chunk > 1)

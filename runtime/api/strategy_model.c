@@ -298,7 +298,7 @@ static void backward_tile(struct share *tile, const struct context *c)
     const struct work *map = &c->problem->work->of[WORK_BACKMAP][math],
                       *adjoint = &c->problem->work->of[WORK_ADJOINT][math];
     struct share one;
-    if (c->strategy->tile_chunks == 1 && c->strategy->cluster == 1) {
+    if (strategy_is_sequential(c->strategy)) {
         one = step_of(c, WORK_ADJOINT, math, stores, k->step, 1);
         one.latency =
             fmax(one.latency, c->alone * c->strategy->vc * k->adjoint_issue * adjoint->issue +
@@ -354,8 +354,7 @@ static void long_tile(struct share *tile, const struct context *c)
 static double registers_of(const struct context *c)
 {
     const struct strategy *s = c->strategy;
-    const bool is_in_order = s->tile_chunks * s->cluster == 1;
-    if (c->problem->options.kernel == ASSEMBLE_FORWARD || c->is_long || is_in_order)
+    if (c->problem->options.kernel == ASSEMBLE_FORWARD || c->is_long || strategy_is_sequential(s))
         return c->tile.registers;
     const double kept = (c->states + 2) * s->chunk * s->vc;
     return fmin((48 + 16 * s->vc * c->states + kept) * c->alone, 240);
@@ -531,8 +530,7 @@ static void predict(struct prediction *out, const struct model_problem *problem,
         elements * bytes * c.reads * (1 + again) / (at_once / k->memory_seconds);
     out->fill = k->launch_seconds + k->memory_seconds;
     /* Running in order has no phases that could stand in each other's way. */
-    const bool is_smooth = s->tile_chunks * s->cluster == 1;
-    const double exponent = (is_smooth ? 2.5 : 1) * k->blend;
+    const double exponent = (strategy_is_sequential(s) ? 2.5 : 1) * k->blend;
     out->seconds =
         blend(blend(compute, traffic * out->memory, exponent), arriving, 2 * k->blend) + out->fill;
 }

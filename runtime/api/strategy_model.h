@@ -19,6 +19,12 @@ struct model_problem {
     const struct settle *settle;
 };
 
+/* One chunk a tile: the kernel runs in order. */
+static inline bool strategy_is_sequential(const struct strategy *strategy)
+{
+    return strategy->tile_chunks == 1 && strategy->cluster == 1;
+}
+
 /* Seconds. The parts overlap, so 'seconds' is more than the largest and less than their sum. */
 struct prediction {
     double seconds;
@@ -32,7 +38,8 @@ struct prediction {
 
 /* Registers that a thread of a forward kernel without a ring wants over those that it has, about:
  * for states, and for rows that are under way. From what ptxas gave 24 cells in f32 and bf16,
- * within a fifth. */
+ * within a fifth. assemble_tile() has another figure, the fewest, by which thread blocks are
+ * planned for. */
 double model_direct_tightness(const struct model_problem *problem, const struct strategy *strategy);
 
 void model_predict(struct prediction *out, const struct model_problem *problem,
