@@ -73,11 +73,13 @@ static struct trial_tensor *add_tensor(struct trial *trial, const struct ir_decl
     return tensor;
 }
 
-/* Where only times matter, the first values are repeated. */
+/* Where only times matter, the first values are repeated. Their number is a prime: a divisor of the
+ * steps of a chunk times the channels would give all entries of a channel the same steps before
+ * them, and a guess that is right for one would be right for all. */
 static void fill(const struct trial *trial, const struct trial_tensor *tensor, void *memory,
                  uint64_t *random, const double mean_deviation_range[4])
 {
-    enum { DRAWN = 1 << 20 };
+    enum { DRAWN = (1 << 20) - 3 };
     const double *d = mean_deviation_range;
     const bool is_repeated = trial->options.is_timed_only && tensor->length > DRAWN;
     const int64_t drawn = is_repeated ? DRAWN : tensor->length;
