@@ -88,7 +88,10 @@ struct solver {
     const struct ir *ir;
     struct ir_program *step, *jacobian, *guess;
     float *scratch, *jac, *product, *next;
-    float *drawn; /* [params], of the part that tries guesses */
+    float *drawn; /* [params], of a part that tries guesses */
+    struct {
+        double *x, *p, *next, *scratch;
+    } exact; /* ... in double */
     struct channel channel[CHANNELS];
     const struct limits *limits;
     enum settle_rounding rounding;
@@ -345,54 +348,132 @@ static bool forgets(struct solver *s)
     return count.corrections <= 1;
 }
 
+static double *doubles(struct arena *arena, size_t count)
+{
+    return arena_array(arena, count + 1, sizeof(double));
+}
+
 static float *floats(struct arena *arena, size_t count)
 {
     return arena_array(arena, count + 1, sizeof(float));
 }
 
-/* Whether the steps before an entry say all of it, in every place of a channel that is tried: steps
- * 0, 32 and 64. There are few of them, so they get fewer steps than the kernel takes. */
-static bool guess_is_enough(const struct solver *s, const struct channel *c)
+/* ---- How many steps before an entry say all of it ---- */
+
+/* What is left of another state after (i + 1) * SETTLE_GUESS_EVERY steps, against the tolerance:
+ * binary logarithms, of all places that were tried. Whether a cell remembers depends on its
+ * parameters more than on its inputs: one place for each of many channels. */
+enum { BINS_OF_ONE = 4, BINS_HALF = 64, BINS = 2 * BINS_HALF };
+struct forgetting {
+    uint16_t left[SETTLE_GUESSES][BINS];
+    uint16_t missed[SETTLE_GUESSES]; /* places in which it is more */
+};
+enum {
+    TRIED = 1024, /* channels of a part */
+    TRIED_ALL = SETTLE_GUESS_PARTS * TRIED,
+    BEFORE = 32, /* steps before the place */
+    PIECE = BEFORE + SETTLE_GUESSES * SETTLE_GUESS_EVERY
+};
+
+static int bin_of(double left)
 {
-    enum { STEPS = 65, TRIED_EVERY = 32, FEWER = 4 };
-    const int steps = (int)settle_trusted_steps(s->rounding).all - FEWER;
-    const uint32_t n = s->ir->states;
-    float h[32], e[32], scale = 0;
-    memcpy(h, c->h0, n * sizeof *h);
-    for (int t = -WARM_UP; t < STEPS; t++) {
-        float gap = 0;
-        run_step(s, s->step, h, inputs_at(s, c, t), c->p);
-        for (uint32_t i = 0; i < n; i++)
-            scale = larger(scale, fabsf(h[i]));
-        if (t < 0 || t % TRIED_EVERY)
-            continue;
-        memcpy(e, c->h0, n * sizeof *e);
-        for (int u = t - steps + 1; u <= t; u++)
-            run_step(s, s->step, e, inputs_at(s, c, u), c->p);
-        for (uint32_t i = 0; i < n; i++)
-            gap = fabsf(e[i] - h[i]) <= gap ? gap : fabsf(e[i] - h[i]);
-        if (!(gap <= s->tolerance * scale))
-            return false;
-        scale = 0;
-    }
-    return true;
+    const double bin = floor(BINS_OF_ONE * log2(left)) + BINS_HALF;
+    return !(bin < BINS) ? BINS - 1 : bin < 0 ? 0 : (int)bin;
 }
 
-/* The share of channels in which it is not. Whether a cell remembers depends on its parameters more
- * than on its inputs: many channels, each with a short piece of the inputs. */
-static float missed_share(const struct solver *s)
+/* In double: in float both states end in the same rounding, or next to each other. */
+static void run_step_f64(const struct solver *s, double *h, const float *x)
 {
-    enum { TRIED = 256 };
-    uint64_t random = 2;
-    int missed = 0;
+    for (uint32_t k = 0; k < s->ir->inputs; k++)
+        s->exact.x[k] = (double)x[k];
+    const struct ir_leaves_f64 leaves = {
+        .h = h, .x = s->exact.x, .p = s->exact.p, .out = {[IR_OUT_NEXT] = s->exact.next}};
+    ir_eval_f64(s->step, &leaves, s->exact.scratch);
+    memcpy(h, s->exact.next, s->ir->states * sizeof *h);
+}
+
+/* Run the cell's own state and one that begins anew side by side, until nothing is left of their
+ * difference. */
+static void forget(const struct solver *s, const struct channel *c, struct forgetting *out)
+{
+    const uint32_t n = s->ir->states;
+    const double nothing = exp2(-BINS_HALF / BINS_OF_ONE);
+    double h[32], e[32];
+    double scale[2] = {0}; /* of the states of the last steps, and of those before */
+    double left = INFINITY;
+    for (uint32_t i = 0; i < n; i++)
+        h[i] = e[i] = (double)c->h0[i];
+    for (int t = -BEFORE; t < 0; t++)
+        run_step_f64(s, h, inputs_at(s, c, t));
+    for (int k = 1; k <= SETTLE_GUESSES * SETTLE_GUESS_EVERY && left > nothing; k++) {
+        const float *x = inputs_at(s, c, k - 1);
+        run_step_f64(s, h, x);
+        run_step_f64(s, e, x);
+        for (uint32_t i = 0; i < n; i++)
+            scale[0] = fmax(scale[0], fabs(h[i]));
+        if (k % SETTLE_GUESS_EVERY)
+            continue;
+        const int length = k / SETTLE_GUESS_EVERY - 1;
+        double gap = 0;
+        for (uint32_t i = 0; i < n; i++)
+            gap = fabs(e[i] - h[i]) <= gap ? gap : fabs(e[i] - h[i]);
+        left = gap == 0 ? 0 : gap / ((double)s->tolerance * fmax(scale[0], scale[1]));
+        out->left[length][bin_of(left)]++;
+        out->missed[length] = (uint16_t)(out->missed[length] + !(left <= 1));
+        left = isfinite(left) ? left : INFINITY;
+        if (k % (4 * SETTLE_GUESS_EVERY) == 0) {
+            scale[1] = scale[0];
+            scale[0] = 0;
+        }
+    }
+}
+
+static void forget_all(const struct solver *s, struct forgetting *out, int part)
+{
+    uint64_t random = 2 + (uint64_t)part;
     for (int k = 0; k < TRIED; k++) {
         struct channel c = s->channel[k % CHANNELS];
-        c.x += (size_t)(k / CHANNELS) * (STEPS_MAX / (TRIED / CHANNELS)) * s->ir->inputs;
-        c.p = s->drawn;
-        draw_role(c.p, s->ir, IR_ROLE_PARAM, s->ir->params, &random);
-        missed += !guess_is_enough(s, &c);
+        c.x += (size_t)(k / CHANNELS) * ((STEPS_MAX - PIECE) / (TRIED / CHANNELS)) * s->ir->inputs;
+        draw_role(c.p = s->drawn, s->ir, IR_ROLE_PARAM, s->ir->params, &random);
+        for (uint32_t j = 0; j < s->ir->params; j++)
+            s->exact.p[j] = (double)c.p[j];
+        forget(s, &c, out);
     }
-    return (float)missed / TRIED;
+}
+
+/* More than this, as a binary logarithm, is left in so many places. */
+static double left_in(const struct forgetting *all, int length, int places)
+{
+    int bin = BINS - 1;
+    for (int sum = all->left[length][bin]; sum < places && bin > 0; bin--)
+        sum += all->left[length][bin - 1];
+    return (double)(bin + 1 - BINS_HALF) / BINS_OF_ONE;
+}
+
+/* Whether guesses from so many steps fail in less than one place of some 100,000: none that was
+ * tried, and what is left in one of 1000, with half as much again as lies between one of 100 and
+ * one of 1000, is below the tolerance. Tails of normal numbers would be shorter, those of products
+ * are longer. */
+static bool is_enough(const struct forgetting *all, int length)
+{
+    const double rare = left_in(all, length, TRIED_ALL / 1000),
+                 usual = left_in(all, length, TRIED_ALL / 100);
+    return all->missed[length] == 0 && rare + 1.5 * (rare - usual) <= 0;
+}
+
+/* As many steps as are enough, and one length more where these are not the usual: of cells that
+ * take longer some channels take much longer, and a tile that fails costs more than the steps.
+ * Where channels differ too much, all that are tried; and what is usual where these fail too often.
+ */
+static uint32_t guess_of(const struct settle *settle, const struct forgetting *all,
+                         enum settle_rounding rounding)
+{
+    const uint32_t most = SETTLE_GUESSES * SETTLE_GUESS_EVERY;
+    const uint32_t usual = settle_trusted_steps(rounding, 0).all;
+    for (uint32_t steps = usual; steps < most; steps += SETTLE_GUESS_EVERY)
+        if (is_enough(all, (int)(steps / SETTLE_GUESS_EVERY) - 1))
+            return steps == usual ? steps : steps + SETTLE_GUESS_EVERY;
+    return settle_missed(settle, most) < SETTLE_FEW ? most : usual;
 }
 
 /* What a solver writes to whatever it runs. */
@@ -406,6 +487,16 @@ static void make_room(struct solver *s, struct arena *arena)
     s->jac = floats(arena, n * n);
     s->product = floats(arena, n * n);
     s->next = floats(arena, n);
+}
+
+/* What it writes to where it tries guesses. */
+static void make_exact(struct solver *s, struct arena *arena)
+{
+    s->drawn = floats(arena, s->ir->params);
+    s->exact.x = doubles(arena, s->ir->inputs);
+    s->exact.p = doubles(arena, s->ir->params);
+    s->exact.next = doubles(arena, s->ir->states);
+    s->exact.scratch = doubles(arena, ir_program_scratch(s->step));
 }
 
 /* What it writes to where it solves tiles. */
@@ -473,12 +564,12 @@ static void settle_row(struct solver *s, const struct structure *structure, bool
     }
 }
 
-/* A row of the table for each length of chunks, and how often guesses are not enough. */
-enum { PART_GUESS = SETTLE_CHUNKS };
+/* A row of the table for each length of chunks, and parts that try guesses. */
 struct settle_trial {
     const struct structure *structure;
     bool has_outputs;
     struct solver parts[SETTLE_PARTS];
+    struct forgetting *forgetting; /* [SETTLE_GUESS_PARTS] */
 };
 
 struct settle_trial *settle_begin(const struct ir *ir, const struct structure *structure,
@@ -503,21 +594,39 @@ struct settle_trial *settle_begin(const struct ir *ir, const struct structure *s
     for (int part = 0; part < SETTLE_PARTS; part++) {
         trial->parts[part] = s;
         make_room(&trial->parts[part], arena);
-        if (part == PART_GUESS)
-            trial->parts[part].drawn = floats(arena, ir->params);
-        else
+        if (part < SETTLE_CHUNKS)
             make_tile(&trial->parts[part], arena);
+        else
+            make_exact(&trial->parts[part], arena);
     }
+    trial->forgetting = arena_array(arena, SETTLE_GUESS_PARTS, sizeof *trial->forgetting);
+    memset(trial->forgetting, 0, SETTLE_GUESS_PARTS * sizeof *trial->forgetting);
     return trial;
 }
 
 void settle_run(struct settle *out, struct settle_trial *trial, int part)
 {
     struct solver *s = &trial->parts[part];
-    if (part == PART_GUESS)
-        out->missed = missed_share(s);
-    else
+    if (part < SETTLE_CHUNKS)
         settle_row(s, trial->structure, trial->has_outputs, part, out->of[part]);
+    else
+        forget_all(s, &trial->forgetting[part - SETTLE_CHUNKS], part);
+}
+
+void settle_end(struct settle *out, const struct settle_trial *trial)
+{
+    struct forgetting all = trial->forgetting[0];
+    for (int part = 1; part < SETTLE_GUESS_PARTS; part++) {
+        const struct forgetting *one = &trial->forgetting[part];
+        for (int i = 0; i < SETTLE_GUESSES; i++) {
+            all.missed[i] = (uint16_t)(all.missed[i] + one->missed[i]);
+            for (int b = 0; b < BINS; b++)
+                all.left[i][b] = (uint16_t)(all.left[i][b] + one->left[i][b]);
+        }
+    }
+    for (int i = 0; i < SETTLE_GUESSES; i++)
+        out->missed[i] = (float)all.missed[i] / TRIED_ALL;
+    out->guess = guess_of(out, &all, trial->parts[0].rounding);
 }
 
 static double between(double lo, double hi, double part)

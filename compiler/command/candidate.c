@@ -8,8 +8,9 @@
 
 const char *candidate_text(const struct strategy *s, struct arena *arena)
 {
-    return arena_printf(arena, "W%u S%u L%u V%u R%u C%u", s->tile_chunks, s->chunk, s->lanes, s->vc,
-                        s->stages, s->cluster);
+    char text[STRATEGY_TEXT_ROOM];
+    strategy_print(text, s);
+    return arena_strdup(arena, text);
 }
 
 /* ---- The grid ---- */

@@ -51,9 +51,10 @@ static void add_row(struct textbuf *out, const struct model_problem *problem)
     struct textbuf digits;
     textbuf_init(&digits, out->arena);
     textbuf_add_short(&digits, p.corrections, 2);
-    textbuf_printf(out, "  %11s  W%u S%u L%u V%u R%u C%u\n",
-                   problem->options.kernel == ASSEMBLE_BACKWARD ? "-" : digits.text, s.tile_chunks,
-                   s.chunk, s.lanes, s.vc, s.stages, s.cluster);
+    char strategy[STRATEGY_TEXT_ROOM];
+    strategy_print(strategy, &s);
+    textbuf_printf(out, "  %11s  %s\n",
+                   problem->options.kernel == ASSEMBLE_BACKWARD ? "-" : digits.text, strategy);
 }
 
 int explain_strategies(struct textbuf *out, struct invocation *inv, const struct unit *unit,

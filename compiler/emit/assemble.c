@@ -220,7 +220,8 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     const uint32_t threads = s->lanes * s->tile_chunks;
     struct assemble_tile tile = {.registers = registers_of(n, o, 0, 0)};
     if (assemble_is_long(o) && o->storage != ASSEMBLE_F64) {
-        const struct settle_steps most = settle_trusted_steps(assemble_rounding(o->storage));
+        const struct settle_steps most =
+            settle_trusted_steps(assemble_rounding(o->storage), s->guess);
         tile.warm_steps = most.all / slice_of(o) * slice_of(o);
         return tile;
     }
@@ -240,7 +241,8 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     }
     /* In double it would take too many. */
     if (!s->stages && o->storage != ASSEMBLE_F64) {
-        const struct settle_steps most = settle_trusted_steps(assemble_rounding(o->storage));
+        const struct settle_steps most =
+            settle_trusted_steps(assemble_rounding(o->storage), s->guess);
         const uint32_t unrolled = unrolled_steps(n, o);
         tile.warm_steps = s->chunk < most.all ? s->chunk : most.all / unrolled * unrolled;
         /* Where functions approximate anyway there is one kind of steps. */
@@ -295,6 +297,8 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
         return "lanes * chunks must be a multiple of 32 up to 1024";
     if (o->kernel == ASSEMBLE_SCAN || o->kernel == ASSEMBLE_COMPARE)
         return NULL;
+    if (s->guess % 8)
+        return "an entry must be guessed from a multiple of 8 steps";
     if (s->stages == 1)
         return "the ring needs at least 2 stages, or 0 for none";
     if (!s->stages && o->kernel == ASSEMBLE_BACKWARD)

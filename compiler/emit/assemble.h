@@ -41,6 +41,8 @@ struct strategy {
     uint32_t chunk;       /* S */
     uint32_t stages;      /* of the ring, at least 2; 0: none, forward only */
     uint32_t cluster;     /* thread blocks that share a tile */
+    uint32_t guess; /* steps from which an entry is guessed, without a ring and in long chunks of
+                       the backward pass; 0: as many as settle_trusted_steps() says */
 };
 
 struct assemble_options {

@@ -93,7 +93,10 @@ prnn_status refusal_status(const struct pipeline_text *text, const struct unit *
 /* plan_cuda.c */
 prnn_status plan_create_cuda(prnn_plan *plan, const char *strategy);
 prnn_status plan_create_scan_cuda(prnn_plan *plan, const prnn_scan_problem *problem);
-/* "W8 S16 L32 V1 R2 C1" into a strategy. */
+/* "W8 S16 L32 V1 R2 C1", and G where it is not 0. */
+enum { STRATEGY_TEXT_ROOM = 80 };
+void strategy_print(char text[STRATEGY_TEXT_ROOM], const struct strategy *s);
+/* ... into a strategy. */
 prnn_status strategy_read(struct strategy *out, const char *text);
 /* A forced strategy within what a kernel can hold. */
 void strategy_limit(struct strategy *strategy, enum assemble_kernel kernel);

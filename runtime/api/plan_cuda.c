@@ -79,15 +79,13 @@ static const char *expected(char room[64], const struct used *used)
 static char *describe(const prnn_plan *plan, const struct used *forward,
                       const struct used *backward)
 {
-    const struct strategy *s = &forward->strategy, *b = &backward->strategy;
-    char rooms[2][64];
-    return text_make("device: %s\nstrategy: W%u S%u L%u V%u R%u C%u\n"
-                     "backward strategy: W%u S%u L%u V%u R%u C%u\n"
+    char strategies[2][STRATEGY_TEXT_ROOM], rooms[2][64];
+    strategy_print(strategies[0], &forward->strategy);
+    strategy_print(strategies[1], &backward->strategy);
+    return text_make("device: %s\nstrategy: %s\nbackward strategy: %s\n"
                      "expected: %s\nbackward expected: %s\nworkspace: %zu\n%s",
-                     plan->ctx->device, s->tile_chunks, s->chunk, s->lanes, s->vc, s->stages,
-                     s->cluster, b->tile_chunks, b->chunk, b->lanes, b->vc, b->stages, b->cluster,
-                     expected(rooms[0], forward), expected(rooms[1], backward), plan->workspace,
-                     cuda_plan_describe(plan->cuda));
+                     plan->ctx->device, strategies[0], strategies[1], expected(rooms[0], forward),
+                     expected(rooms[1], backward), plan->workspace, cuda_plan_describe(plan->cuda));
 }
 
 /* What was measured for this kernel and class of shapes; 'text' is the kernel's under any strategy.

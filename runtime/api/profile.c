@@ -50,6 +50,7 @@ static void try_to_settle(struct search *search, struct arena *arena)
         settle_begin(search->unit->ir, &search->unit->structure, search->rounding, arena);
     cpu_parallel_prepare(threads);
     cpu_parallel(threads, SETTLE_PARTS, run_part, search);
+    settle_end(&search->profile->settle, search->trial);
 }
 
 static void find(struct arena *arena, void *context)
@@ -77,7 +78,7 @@ static prnn_status key_of(struct cache_key *out, const struct unit *unit,
         return status_set(PRNN_E_NOMEM, "no memory for a kernel text");
     const uint64_t half = text.assembled.half_hash;
     pipeline_text_free(&text);
-    const struct cache_part parts[] = {{"kind", "settle 7", 8},
+    const struct cache_part parts[] = {{"kind", "settle 9", 8},
                                        {"cell", &half, sizeof half},
                                        {"rounding", &rounding, sizeof rounding}};
     *out = cache_key_make(parts, sizeof parts / sizeof *parts);
@@ -138,6 +139,7 @@ struct model_problem profile_problem_on(struct cuda_device *device, struct cache
 /* The best that solves in parallel. */
 struct best {
     const struct model_problem *problem;
+    bool is_sure; /* only what need not be predicted clearly faster */
     struct strategy strategy;
     struct prediction prediction;
     double seconds; /* as compared */
@@ -168,23 +170,35 @@ static void look(void *context, const struct strategy *strategy)
     const double seconds = handicap(best->problem, strategy) * prediction.seconds;
     if (best->is_found && !(seconds < best->seconds))
         return;
+    if (best->is_sure && clear_win(strategy, prediction.corrections, best->problem) < 1)
+        return;
     best->strategy = *strategy;
     best->prediction = prediction;
     best->seconds = seconds;
     best->is_found = true;
 }
 
+/* Whether there is one that wins against running in order, which takes so many seconds. */
+static bool find_best(struct best *best, double in_order)
+{
+    strategy_grid(best->problem, look, best);
+    return best->is_found &&
+           best->prediction.seconds <
+               clear_win(&best->strategy, best->prediction.corrections, best->problem) * in_order;
+}
+
 void strategy_choose(struct strategy *out, struct prediction *prediction,
                      const struct model_problem *problem)
 {
-    struct best best = {.problem = problem};
+    struct best best = {.problem = problem}, sure = {.problem = problem, .is_sure = true};
     strategy_in_order(out, problem);
     model_predict(prediction, problem, out);
-    strategy_grid(problem, look, &best);
-    if (!best.is_found ||
-        !(best.prediction.seconds <
-          clear_win(&best.strategy, best.prediction.corrections, problem) * prediction->seconds))
-        return;
+    const double in_order = prediction->seconds;
+    if (!find_best(&best, in_order)) {
+        if (problem->options.kernel != ASSEMBLE_BACKWARD || !find_best(&sure, in_order))
+            return;
+        best = sure;
+    }
     *out = best.strategy;
     *prediction = best.prediction;
 }

@@ -3,6 +3,7 @@
 
 #include "status.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* One letter and a number for each field. */
@@ -21,9 +22,19 @@ static uint32_t *field_of(struct strategy *strategy, char letter)
         return &strategy->stages;
     case 'C':
         return &strategy->cluster;
+    case 'G':
+        return &strategy->guess;
     default:
         return NULL;
     }
+}
+
+void strategy_print(char text[STRATEGY_TEXT_ROOM], const struct strategy *s)
+{
+    const int length = snprintf(text, STRATEGY_TEXT_ROOM, "W%u S%u L%u V%u R%u C%u", s->tile_chunks,
+                                s->chunk, s->lanes, s->vc, s->stages, s->cluster);
+    if (s->guess)
+        snprintf(text + length, STRATEGY_TEXT_ROOM - (size_t)length, " G%u", s->guess);
 }
 
 prnn_status strategy_read(struct strategy *out, const char *text)

@@ -106,6 +106,14 @@ static void offer_parallel(const struct grid *grid)
         }
 }
 
+/* The steps of a guess, where the cell takes longer to forget than most do. */
+static uint32_t guess_of(const struct model_problem *problem)
+{
+    const uint32_t wanted = problem->settle->guess;
+    const uint32_t usual = settle_trusted_steps(assemble_rounding(problem->options.storage), 0).all;
+    return wanted > usual ? wanted : 0;
+}
+
 /* Without a ring chunks may have any length; pairs of channels need aligned rows. */
 static void offer_direct(const struct grid *grid)
 {
@@ -124,7 +132,8 @@ static void offer_direct(const struct grid *grid)
                                                            .lanes = l,
                                                            .vc = vc,
                                                            .stages = 0,
-                                                           .cluster = clusters[at]});
+                                                           .cluster = clusters[at],
+                                                           .guess = guess_of(p)});
 }
 
 /* The backward pass in long chunks, of a cell that forgets; in double nothing is guessed. Lengths
@@ -147,7 +156,8 @@ static void offer_long(const struct grid *grid)
                                                                .lanes = l,
                                                                .vc = vc,
                                                                .stages = r,
-                                                               .cluster = clusters[at]});
+                                                               .cluster = clusters[at],
+                                                               .guess = guess_of(p)});
 }
 
 void strategy_grid(const struct model_problem *problem,
@@ -207,6 +217,9 @@ static bool direct_is_known(const struct strategy *s, const struct model_problem
     if (s->cluster > 1 && s->lanes == 32 && s->vc == 1)
         return false;
     if (s->cluster > 2 && s->lanes < 32 && s->tile_chunks < 32)
+        return false;
+    /* A guess is not from more steps than the chunk before has. */
+    if (s->chunk < s->guess)
         return false;
     return s->tile_chunks >= (wants_many ? 16 : 8) && s->tile_chunks <= 32 &&
            s->lanes * s->tile_chunks <= 512 && row_bytes(s, problem) >= 32;

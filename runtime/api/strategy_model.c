@@ -235,11 +235,46 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     }
 }
 
-/* The share of tiles in which the steps before an entry do not say all of it in some channel. */
+/* The probability that one of so many entries is not what the steps before it say. */
+static double missing(const struct context *c, double entries)
+{
+    const double missed = (double)settle_missed(c->problem->settle, c->tile.warm_steps);
+    return 1 - pow(1 - missed, fmax(entries, 0));
+}
+
+/* The share of tiles in which a guess fails. */
 static double failing_tiles(const struct context *c)
 {
-    const double channels = (double)c->strategy->lanes * c->strategy->vc;
-    return 1 - pow(1 - (double)c->problem->settle->missed, channels);
+    const struct strategy *s = c->strategy;
+    return missing(c, (double)s->lanes * s->vc * ((double)s->tile_chunks * s->cluster - 1));
+}
+
+/* ... of the thread block that has most of them, for which the others wait in the end: one tile, if
+ * any fails at all. */
+static double failing_most(const struct context *c)
+{
+    const struct model_problem *p = c->problem;
+    const struct strategy *s = c->strategy;
+    const double steps = (double)s->tile_chunks * s->chunk * s->cluster;
+    const double recurrences = (double)p->batch * (double)p->channels;
+    const double any = missing(c, recurrences * (double)p->seq_len / s->chunk);
+    return fmax(failing_tiles(c), any / ceil((double)p->seq_len / steps));
+}
+
+/* Whether a kernel begins with guesses that are all it needs in many tiles. */
+static bool is_guessed(const struct context *c)
+{
+    return settle_missed(c->problem->settle, c->tile.warm_steps) < SETTLE_FEW;
+}
+
+/* What failing tiles take more: everywhere, and where there are most of them nothing hides it. */
+static void add_failing(struct share *sum, const struct context *c, const struct share *one,
+                        double times)
+{
+    struct share part = *one;
+    part.latency = 0;
+    add(sum, &part, failing_tiles(c) * times);
+    sum->latency += failing_most(c) * times * one->latency;
 }
 
 /* Without a ring: the steps before an entry, then the final run; where they do not say all of it,
@@ -260,14 +295,14 @@ static void direct_tile(struct share *tile, const struct context *c, double *all
     one = step_of(c, WORK_STEP, math, loads, k->direct_step, 1);
     if (chunks > 1)
         add(tile, &one, c->tile.warm_exact);
-    if (chunks > 1 && settle_is_trusted(c->problem->settle) && c->tile.warm_exact > 0) {
+    if (chunks > 1 && is_guessed(c)) {
         /* Where a guess fails every entry takes the exit before it, or a correction comes first. */
-        const double failing = failing_tiles(c);
         one = step_of(c, WORK_JACOBIAN, math, c->matrix * c->states + loads,
                       k->direct_step + k->tangent, 1);
-        add(tile, &one, 0.5 * failing * chunk);
-        finals = 1 + failing;
-        corrections = failing;
+        add_failing(tile, c, &one, 0.5 * chunk);
+        one = step_of(c, WORK_OUTPUTS, math, loads + stores, k->direct_step, 1);
+        add_failing(tile, c, &one, chunk);
+        corrections = failing_tiles(c);
     } else if (chunks > 1) {
         const struct settle_count count = settle_at(c->problem->settle, 64, chunks);
         double issue;
@@ -331,19 +366,18 @@ static void long_tile(struct share *tile, const struct context *c)
     const struct constants *k = c->k;
     const enum work_math math = math_of(o);
     const double chunk = c->strategy->chunk, steps = chunk + c->tile.warm_steps;
-    const bool is_guess = settle_is_trusted(c->problem->settle) && c->tile.warm_steps > 0;
-    const double failing = is_guess ? failing_tiles(c) : 1;
     struct share one = step_of(c, WORK_ADJOINT, math, k->direct_store * c->writes, k->step, 1);
     one.latency = fmax(one.latency, c->alone * (c->problem->work->of[WORK_STEP][math].chain +
                                                 c->problem->work->of[WORK_ADJOINT][math].chain) +
                                         k->adjoint);
     add(tile, &one, chunk + k->long_guess * c->tile.warm_steps);
-    double issue;
-    add(tile, &one, failing * chunk);
-    one = step_of(c, WORK_BACKMAP, math, c->matrix * (c->states + 1), k->step, 1);
-    add(tile, &one, failing * chunk);
-    tile->latency += failing * scan_of(c, &issue);
-    tile->issue += failing * issue;
+    const struct share maps =
+        step_of(c, WORK_BACKMAP, math, c->matrix * (c->states + 1), k->step, 1);
+    struct share scan = {0};
+    scan.latency = scan_of(c, &scan.issue);
+    add_failing(tile, c, &one, chunk);
+    add_failing(tile, c, &maps, chunk);
+    add_failing(tile, c, &scan, 1);
     tile->latency += k->long_slice * steps / ASSEMBLE_SLICE;
     tile->latency += 3 * (c->strategy->cluster > 1 ? k->cluster_barrier : k->barrier);
 }

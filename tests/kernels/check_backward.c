@@ -113,12 +113,12 @@ START_TEST(gradients_of_any_number_of_shared_inputs_are_summed)
 END_TEST
 
 /* Long chunks: guessed from the steps behind them, or, without a tolerance, from their maps. */
-#define LONG(l, v, w, s, r, c)                                                                     \
+#define LONG(l, v, w, s, r, c, g)                                                                  \
     {                                                                                              \
-        .lanes = l, .vc = v, .tile_chunks = w, .chunk = s, .stages = r, .cluster = c               \
+        .lanes = l, .vc = v, .tile_chunks = w, .chunk = s, .stages = r, .cluster = c, .guess = g   \
     }
-static const struct strategy long_strategies[] = {LONG(8, 1, 4, 32, 2, 1), LONG(8, 2, 4, 40, 3, 2),
-                                                  LONG(32, 1, 2, 64, 3, 1)};
+static const struct strategy long_strategies[] = {
+    LONG(8, 1, 4, 32, 2, 1, 0), LONG(8, 2, 4, 40, 3, 2, 96), LONG(32, 1, 2, 64, 3, 1, 0)};
 #undef LONG
 enum { LONG_STRATEGIES = sizeof long_strategies / sizeof *long_strategies };
 

@@ -169,6 +169,10 @@ static const struct {
      "at least 2 chunks"},
     {{.lanes = 32, .vc = 1, .tile_chunks = 32, .chunk = 256, .stages = 4, .cluster = 1},
      "227 KiB of shared memory"},
+    {{.lanes = 32, .vc = 1, .tile_chunks = 8, .chunk = 64, .stages = 2, .cluster = 1, .guess = 96},
+     NULL},
+    {{.lanes = 32, .vc = 1, .tile_chunks = 8, .chunk = 64, .stages = 2, .cluster = 1, .guess = 12},
+     "a multiple of 8 steps"},
 };
 
 START_TEST(strategies_that_no_kernel_can_have_are_refused_in_words)

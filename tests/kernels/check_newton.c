@@ -318,11 +318,13 @@ static const struct kernel_edit rough_counts[] = {
     {"PACE_ROUGH = -64", "PACE_ROUGH = -4"},
     {NULL, NULL}};
 
-static uint64_t corrections_of(const char *cell, int strategy, uint32_t chunk, int tiles)
+static uint64_t corrections_of(const char *cell, int strategy, uint32_t chunk, uint32_t guess,
+                               int tiles)
 {
     struct assemble_options options = options_of(strategy, ASSEMBLE_F32);
     options.mode = ASSEMBLE_ACCURATE;
     options.strategy.chunk = chunk;
+    options.strategy.guess = guess;
     const struct kernel_shape shape = {.batch = 1,
                                        .steps = tiles * tile_of(&options),
                                        .channels = 4,
@@ -348,7 +350,7 @@ START_TEST(a_cell_that_forgets_takes_one_correction_a_tile)
 {
     enum { TILES = 12 }; /* more than PACE_BEGIN */
     const uint64_t sum = corrections_of("cell forgets { state h; input u; h' = tanh(0.3*h + u); }",
-                                        1 + _i, 16, TILES);
+                                        1 + _i, 16, 0, TILES);
     const uint64_t wanted = kernel_strategies[1 + _i].strategy.stages ? TILES : 0;
     ck_assert_msg(sum == wanted, "%llu corrections", (unsigned long long)sum);
 }
@@ -360,7 +362,7 @@ END_TEST
 START_TEST(a_cell_that_remembers_gives_up_warm_guesses)
 {
     const uint64_t sum = corrections_of(
-        "cell remembers { state h; input u; h' = 0.9*h + 0.05*tanh(h + u); }", 1 + _i, 16, 8);
+        "cell remembers { state h; input u; h' = 0.9*h + 0.05*tanh(h + u); }", 1 + _i, 16, 0, 8);
     const uint64_t wanted = kernel_strategies[1 + _i].strategy.stages ? 4 + 2 : 0;
     ck_assert_msg(sum / 1000 == wanted, "%llu", (unsigned long long)sum);
 }
@@ -371,7 +373,7 @@ START_TEST(an_affine_cell_that_remembers_gives_up_the_run_that_guesses)
 {
     const bool has_ring = kernel_strategies[1 + _i].strategy.stages > 0;
     const uint64_t sum =
-        corrections_of("cell remembers { state h; input u; h' = 0.95*h + u; }", 1 + _i, 16, 8);
+        corrections_of("cell remembers { state h; input u; h' = 0.95*h + u; }", 1 + _i, 16, 0, 8);
     ck_assert_msg(sum == (has_ring ? 8 : 8 + 6000), "%llu", (unsigned long long)sum);
 }
 END_TEST
@@ -384,8 +386,21 @@ START_TEST(a_guess_that_is_far_off_takes_one_correction)
     enum { FIRST_WITHOUT_RING = 6, TILES = 4 };
     const uint64_t sum =
         corrections_of("cell remembers { state h; input u; h' = 0.93*h + 0.02*tanh(h + u); }",
-                       FIRST_WITHOUT_RING + _i, 96, TILES);
+                       FIRST_WITHOUT_RING + _i, 96, 0, TILES);
     ck_assert_msg(sum == TILES, "%llu corrections", (unsigned long long)sum);
+}
+END_TEST
+
+/* 0.92^216 is 2e-8: a guess from so many steps needs none, if the chunk before has them. */
+START_TEST(a_guess_from_more_steps_needs_no_correction)
+{
+    enum { FIRST_WITHOUT_RING = 6, TILES = 3 };
+    static const char cell[] =
+        "cell remembers { state h; input u; h' = 0.9*h + 0.02*tanh(h + u); }";
+    const int strategy = FIRST_WITHOUT_RING + _i % 2;
+    ck_assert_uint_eq(corrections_of(cell, strategy, 240, 216, TILES), 0);
+    ck_assert_uint_gt(corrections_of(cell, strategy, 240, 80, TILES), 0);
+    ck_assert_uint_gt(corrections_of(cell, strategy, 96, 216, TILES), 0);
 }
 END_TEST
 
@@ -509,6 +524,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_cell_that_remembers_gives_up_warm_guesses, 0,
                         KERNEL_STRATEGIES - 1);
     tcase_add_loop_test(tcase, a_guess_that_is_far_off_takes_one_correction, 0, 2);
+    tcase_add_loop_test(tcase, a_guess_from_more_steps_needs_no_correction, 0, 2);
     tcase_add_loop_test(tcase, the_number_of_corrections_is_the_recorded_one, 0,
                         COUNTS * (KERNEL_STRATEGIES - 1));
     tcase_add_loop_test(tcase, stopped_too_early_it_has_no_clean_certificate, 0,

@@ -1,5 +1,6 @@
 #include "profile.h"
 
+#include "handles.h"
 #include "strategy_grid.h"
 
 #include <check.h>
@@ -171,15 +172,15 @@ START_TEST(many_recurrences_run_in_order_as_was_fastest)
         enum assemble_kernel kernel;
         struct strategy wanted;
     } measured[] = {
-        {8, 2048, 1024, ASSEMBLE_FORWARD, {32, 1, 1, 32, 4, 1}},
-        {16, 256, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1}},
-        {16, 64, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 8, 4, 1}},
-        {8, 4096, 4096, ASSEMBLE_FORWARD, {64, 2, 1, 4, 4, 1}},
-        {8, 2048, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 32, 4, 1}},
-        {16, 256, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 8, 3, 1}},
-        {8, 4096, 4096, ASSEMBLE_BACKWARD, {64, 2, 1, 4, 4, 1}},
+        {8, 2048, 1024, ASSEMBLE_FORWARD, {32, 1, 1, 32, 4, 1, 0}},
+        {16, 256, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1, 0}},
+        {16, 64, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 8, 4, 1, 0}},
+        {8, 4096, 4096, ASSEMBLE_FORWARD, {64, 2, 1, 4, 4, 1, 0}},
+        {8, 2048, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 32, 4, 1, 0}},
+        {16, 256, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 8, 3, 1, 0}},
+        {8, 4096, 4096, ASSEMBLE_BACKWARD, {64, 2, 1, 4, 4, 1, 0}},
         /* Narrow layers have no use for wide thread blocks. */
-        {4096, 64, 16, ASSEMBLE_FORWARD, {32, 1, 1, 4, 4, 1}},
+        {4096, 64, 16, ASSEMBLE_FORWARD, {32, 1, 1, 4, 4, 1, 0}},
     };
     load("paragru");
     for (size_t k = 0; k < sizeof measured / sizeof *measured; k++) {
@@ -204,14 +205,14 @@ START_TEST(an_h200_runs_in_order_as_was_fastest)
         enum assemble_kernel kernel;
         struct strategy f32, bf16;
     } measured[] = {
-        {8, 4096, 4096, ASSEMBLE_FORWARD, {64, 2, 1, 8, 3, 1}, {64, 2, 1, 32, 2, 1}},
-        {64, 256, 1024, ASSEMBLE_FORWARD, {64, 2, 1, 8, 3, 1}, {64, 2, 1, 16, 2, 1}},
-        {16, 64, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1}, {64, 1, 1, 16, 3, 1}},
-        {16, 256, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1}, {32, 1, 1, 32, 4, 1}},
-        {16, 1024, 1024, ASSEMBLE_FORWARD, {32, 1, 1, 32, 4, 1}, {64, 1, 1, 32, 3, 1}},
-        {8, 4096, 4096, ASSEMBLE_BACKWARD, {64, 2, 1, 8, 2, 1}, {64, 2, 1, 8, 3, 1}},
-        {64, 256, 1024, ASSEMBLE_BACKWARD, {64, 2, 1, 8, 2, 1}, {64, 2, 1, 8, 2, 1}},
-        {16, 256, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 8, 3, 1}, {64, 1, 1, 16, 3, 1}},
+        {8, 4096, 4096, ASSEMBLE_FORWARD, {64, 2, 1, 8, 3, 1, 0}, {64, 2, 1, 32, 2, 1, 0}},
+        {64, 256, 1024, ASSEMBLE_FORWARD, {64, 2, 1, 8, 3, 1, 0}, {64, 2, 1, 16, 2, 1, 0}},
+        {16, 64, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1, 0}, {64, 1, 1, 16, 3, 1, 0}},
+        {16, 256, 1024, ASSEMBLE_FORWARD, {64, 1, 1, 16, 3, 1, 0}, {32, 1, 1, 32, 4, 1, 0}},
+        {16, 1024, 1024, ASSEMBLE_FORWARD, {32, 1, 1, 32, 4, 1, 0}, {64, 1, 1, 32, 3, 1, 0}},
+        {8, 4096, 4096, ASSEMBLE_BACKWARD, {64, 2, 1, 8, 2, 1, 0}, {64, 2, 1, 8, 3, 1, 0}},
+        {64, 256, 1024, ASSEMBLE_BACKWARD, {64, 2, 1, 8, 2, 1, 0}, {64, 2, 1, 8, 2, 1, 0}},
+        {16, 256, 1024, ASSEMBLE_BACKWARD, {64, 1, 1, 8, 3, 1, 0}, {64, 1, 1, 16, 3, 1, 0}},
     };
     load("paragru");
     as_h200();
@@ -241,33 +242,33 @@ static const struct {
     bool is_bf16;
     struct strategy wanted;
 } in_order[] = {
-    {"indrnn", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 16, 3, 1}},
-    {"indrnn", 16, 1024, 4096, ASSEMBLE_FORWARD, false, {64, 2, 1, 16, 2, 1}},
-    {"mingru", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 2, 1, 8, 4, 1}},
-    {"mgu", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 16, 3, 1}},
-    {"lrc", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {32, 1, 1, 32, 3, 1}},
-    {"brc", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 2, 1, 16, 2, 1}},
-    {"cfc", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 16, 3, 1}},
-    {"cfc", 16, 1024, 4096, ASSEMBLE_FORWARD, false, {64, 2, 1, 8, 3, 1}},
-    {"gru_heads", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 8, 4, 1}},
-    {"gru_heads", 16, 1024, 4096, ASSEMBLE_FORWARD, false, {64, 2, 1, 4, 4, 1}},
-    {"titans_lite", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 2, 1, 4, 4, 1}},
-    {"mingru", 8, 2048, 2048, ASSEMBLE_FORWARD, false, {32, 1, 1, 16, 4, 1}},
-    {"sru", 8, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 16, 3, 1}},
-    {"lru", 8, 2048, 2048, ASSEMBLE_FORWARD, true, {64, 1, 1, 32, 3, 1}},
-    {"lru", 16, 2048, 2048, ASSEMBLE_FORWARD, true, {64, 2, 1, 32, 2, 1}},
-    {"cfc", 16, 1024, 4096, ASSEMBLE_FORWARD, true, {64, 2, 1, 32, 2, 1}},
-    {"titans_lite", 16, 2048, 2048, ASSEMBLE_FORWARD, true, {64, 2, 1, 16, 2, 1}},
-    {"hgrn", 8, 2048, 1024, ASSEMBLE_BACKWARD, false, {64, 1, 1, 16, 3, 1}},
-    {"ctrnn", 8, 2048, 1024, ASSEMBLE_BACKWARD, false, {64, 1, 1, 32, 4, 1}},
-    {"ctrnn", 8, 2048, 2048, ASSEMBLE_BACKWARD, false, {64, 1, 1, 16, 3, 1}},
-    {"ctrnn", 16, 2048, 2048, ASSEMBLE_BACKWARD, false, {64, 1, 1, 8, 3, 1}},
-    {"hgrn", 16, 2048, 2048, ASSEMBLE_BACKWARD, false, {64, 2, 1, 4, 4, 1}},
-    {"lrc", 8, 2048, 2048, ASSEMBLE_BACKWARD, true, {32, 1, 1, 32, 4, 1}},
-    {"lrc", 16, 2048, 2048, ASSEMBLE_BACKWARD, true, {64, 1, 1, 16, 3, 1}},
-    {"slstm", 16, 2048, 2048, ASSEMBLE_BACKWARD, true, {64, 2, 1, 4, 4, 1}},
-    {"hgrn", 16, 1024, 4096, ASSEMBLE_BACKWARD, true, {64, 2, 1, 4, 4, 1}},
-    {"indrnn", 16, 1024, 4096, ASSEMBLE_BACKWARD, true, {64, 2, 1, 8, 3, 1}},
+    {"indrnn", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 16, 3, 1, 0}},
+    {"indrnn", 16, 1024, 4096, ASSEMBLE_FORWARD, false, {64, 2, 1, 16, 2, 1, 0}},
+    {"mingru", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 2, 1, 8, 4, 1, 0}},
+    {"mgu", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 16, 3, 1, 0}},
+    {"lrc", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {32, 1, 1, 32, 3, 1, 0}},
+    {"brc", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 2, 1, 16, 2, 1, 0}},
+    {"cfc", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 16, 3, 1, 0}},
+    {"cfc", 16, 1024, 4096, ASSEMBLE_FORWARD, false, {64, 2, 1, 8, 3, 1, 0}},
+    {"gru_heads", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 8, 4, 1, 0}},
+    {"gru_heads", 16, 1024, 4096, ASSEMBLE_FORWARD, false, {64, 2, 1, 4, 4, 1, 0}},
+    {"titans_lite", 16, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 2, 1, 4, 4, 1, 0}},
+    {"mingru", 8, 2048, 2048, ASSEMBLE_FORWARD, false, {32, 1, 1, 16, 4, 1, 0}},
+    {"sru", 8, 2048, 2048, ASSEMBLE_FORWARD, false, {64, 1, 1, 16, 3, 1, 0}},
+    {"lru", 8, 2048, 2048, ASSEMBLE_FORWARD, true, {64, 1, 1, 32, 3, 1, 0}},
+    {"lru", 16, 2048, 2048, ASSEMBLE_FORWARD, true, {64, 2, 1, 32, 2, 1, 0}},
+    {"cfc", 16, 1024, 4096, ASSEMBLE_FORWARD, true, {64, 2, 1, 32, 2, 1, 0}},
+    {"titans_lite", 16, 2048, 2048, ASSEMBLE_FORWARD, true, {64, 2, 1, 16, 2, 1, 0}},
+    {"hgrn", 8, 2048, 1024, ASSEMBLE_BACKWARD, false, {64, 1, 1, 16, 3, 1, 0}},
+    {"ctrnn", 8, 2048, 1024, ASSEMBLE_BACKWARD, false, {64, 1, 1, 32, 4, 1, 0}},
+    {"ctrnn", 8, 2048, 2048, ASSEMBLE_BACKWARD, false, {64, 1, 1, 16, 3, 1, 0}},
+    {"ctrnn", 16, 2048, 2048, ASSEMBLE_BACKWARD, false, {64, 1, 1, 8, 3, 1, 0}},
+    {"hgrn", 16, 2048, 2048, ASSEMBLE_BACKWARD, false, {64, 2, 1, 4, 4, 1, 0}},
+    {"lrc", 8, 2048, 2048, ASSEMBLE_BACKWARD, true, {32, 1, 1, 32, 4, 1, 0}},
+    {"lrc", 16, 2048, 2048, ASSEMBLE_BACKWARD, true, {64, 1, 1, 16, 3, 1, 0}},
+    {"slstm", 16, 2048, 2048, ASSEMBLE_BACKWARD, true, {64, 2, 1, 4, 4, 1, 0}},
+    {"hgrn", 16, 1024, 4096, ASSEMBLE_BACKWARD, true, {64, 2, 1, 4, 4, 1, 0}},
+    {"indrnn", 16, 1024, 4096, ASSEMBLE_BACKWARD, true, {64, 2, 1, 8, 3, 1, 0}},
 };
 
 START_TEST(every_kind_of_cell_runs_in_order_as_was_fastest)
@@ -308,8 +309,8 @@ END_TEST
 /* More registers than a thread has: one channel a thread, and of 16-bit cells fewer warps. */
 START_TEST(pairs_of_channels_that_spill_are_not_chosen)
 {
-    const struct strategy pairs = {32, 2, 8, 256, 0, 1}, single = {32, 1, 8, 256, 0, 1},
-                          many = {32, 2, 16, 128, 0, 1};
+    const struct strategy pairs = {32, 2, 8, 256, 0, 1, 0}, single = {32, 1, 8, 256, 0, 1, 0},
+                          many = {32, 2, 16, 128, 0, 1, 0};
     struct prediction of_pairs, of_single;
     load("gru_heads");
     as_h200();
@@ -371,6 +372,48 @@ START_TEST(few_recurrences_are_solved_in_parallel_and_many_in_order)
     ck_assert(!strategy_is_sequential(&chosen));
     chosen = choose(1, 65536, 256);
     ck_assert(!strategy_is_sequential(&chosen));
+    unit_free(unit);
+}
+END_TEST
+
+START_TEST(a_strategy_is_read_as_it_was_printed)
+{
+    static const char *const texts[] = {"W8 S256 L32 V2 R0 C1", "W16 S176 L32 V2 R0 C6 G112"};
+    char printed[STRATEGY_TEXT_ROOM];
+    struct strategy strategy;
+    ck_assert_int_eq(strategy_read(&strategy, texts[_i]), PRNN_OK);
+    ck_assert_uint_eq(strategy.guess, _i ? 112 : 0);
+    strategy_print(printed, &strategy);
+    ck_assert_str_eq(printed, texts[_i]);
+    ck_assert_int_eq(strategy_read(&strategy, "W8 S64 L32 G0"), PRNN_E_INVALID);
+}
+END_TEST
+
+/* brc forgets, but takes longer than most; ctrnn has channels that do not. */
+START_TEST(what_takes_longer_to_forget_is_guessed_from_more_steps)
+{
+    load("brc");
+    struct model_problem problem = problem_of(8, 2048, 1024, ASSEMBLE_FORWARD);
+    struct strategy strategy;
+    struct prediction prediction;
+    strategy_choose(&strategy, &prediction, &problem);
+    ck_assert(strategy.stages == 0 && strategy.guess > 64 && strategy.guess <= strategy.chunk);
+    ck_assert(prediction.corrections < 0.1);
+    struct strategy usual = strategy;
+    struct prediction other;
+    usual.guess = 0;
+    model_predict(&other, &problem, &usual);
+    ck_assert(other.seconds > 1.2 * prediction.seconds && other.corrections >= 0.9);
+    unit_free(unit);
+    load("paragru");
+    problem = problem_of(8, 2048, 1024, ASSEMBLE_FORWARD);
+    strategy_choose(&strategy, &prediction, &problem);
+    ck_assert_uint_eq(strategy.guess, 0);
+    unit_free(unit);
+    load("ctrnn");
+    problem = problem_of(1, 16384, 1024, ASSEMBLE_BACKWARD);
+    strategy_choose(&strategy, &prediction, &problem);
+    ck_assert_uint_lt(strategy.chunk, 32);
     unit_free(unit);
 }
 END_TEST
@@ -479,16 +522,16 @@ struct measured {
 
 /* Rows of bench/results/2026-11-25-h100-tune.csv, f32. */
 static const struct measured rows[] = {
-    {8, 4096, 4096, "paragru", ASSEMBLE_FORWARD, {64, 1, 1, 8, 4, 1}, 0.7364},
-    {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 4, 32, 2, 1}, 0.1092},
-    {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 8, 16, 2, 1}, 0.1190},
-    {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 1, 16, 4, 1}, 0.1913},
-    {1, 16384, 1024, "paragru", ASSEMBLE_FORWARD, {8, 1, 32, 32, 2, 1}, 0.1421},
-    {8, 4096, 4096, "paragru", ASSEMBLE_BACKWARD, {32, 2, 1, 8, 3, 1}, 1.5146},
-    {8, 2048, 1024, "paragru", ASSEMBLE_BACKWARD, {32, 1, 4, 8, 2, 1}, 0.2019},
-    {1, 16384, 1024, "paragru", ASSEMBLE_BACKWARD, {8, 1, 32, 8, 2, 1}, 0.2462},
-    {8, 2048, 1024, "paralstm", ASSEMBLE_FORWARD, {32, 1, 4, 32, 2, 1}, 0.1957},
-    {8, 2048, 1024, "paralstm", ASSEMBLE_BACKWARD, {32, 1, 8, 8, 2, 1}, 0.2485},
+    {8, 4096, 4096, "paragru", ASSEMBLE_FORWARD, {64, 1, 1, 8, 4, 1, 0}, 0.7364},
+    {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 4, 32, 2, 1, 0}, 0.1092},
+    {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 8, 16, 2, 1, 0}, 0.1190},
+    {8, 2048, 1024, "paragru", ASSEMBLE_FORWARD, {32, 1, 1, 16, 4, 1, 0}, 0.1913},
+    {1, 16384, 1024, "paragru", ASSEMBLE_FORWARD, {8, 1, 32, 32, 2, 1, 0}, 0.1421},
+    {8, 4096, 4096, "paragru", ASSEMBLE_BACKWARD, {32, 2, 1, 8, 3, 1, 0}, 1.5146},
+    {8, 2048, 1024, "paragru", ASSEMBLE_BACKWARD, {32, 1, 4, 8, 2, 1, 0}, 0.2019},
+    {1, 16384, 1024, "paragru", ASSEMBLE_BACKWARD, {8, 1, 32, 8, 2, 1, 0}, 0.2462},
+    {8, 2048, 1024, "paralstm", ASSEMBLE_FORWARD, {32, 1, 4, 32, 2, 1, 0}, 0.1957},
+    {8, 2048, 1024, "paralstm", ASSEMBLE_BACKWARD, {32, 1, 8, 8, 2, 1, 0}, 0.2485},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -524,6 +567,8 @@ int main(void)
     tcase_add_test(tcase, pairs_of_channels_that_spill_are_not_chosen);
     tcase_add_test(tcase, what_does_not_fit_is_made_smaller);
     tcase_add_test(tcase, few_recurrences_are_solved_in_parallel_and_many_in_order);
+    tcase_add_loop_test(tcase, a_strategy_is_read_as_it_was_printed, 0, 2);
+    tcase_add_test(tcase, what_takes_longer_to_forget_is_guessed_from_more_steps);
     tcase_add_test(tcase, a_cell_that_does_not_settle_runs_in_order_unless_recurrences_are_few);
     tcase_add_test(tcase, clusters_wait_for_room_in_the_groups_that_the_device_has);
     tcase_add_test(tcase, a_block_of_many_states_runs_in_order);
