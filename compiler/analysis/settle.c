@@ -461,6 +461,18 @@ static bool is_enough(const struct forgetting *all, int length)
     return all->missed[length] == 0 && rare + 1.5 * (rare - usual) <= 0;
 }
 
+/* The share of entries that are further off, guessed with a ring, than a last correction may move
+ * them. */
+static float far_share(const struct solver *s, const struct forgetting *all, bool is_recorded)
+{
+    const int length = (int)settle_warm_steps(s->rounding, is_recorded) / SETTLE_GUESS_EVERY - 1;
+    const float stop = is_recorded ? s->limits->stop_recorded : s->limits->stop_run_again;
+    int count = 0;
+    for (int bin = bin_of((double)(stop / s->tolerance)); bin < BINS; bin++)
+        count += all->left[length][bin];
+    return (float)count / TRIED_ALL;
+}
+
 /* As many steps as are enough, and one length more where these are not the usual: of cells that
  * take longer some channels take much longer, and a tile that fails costs more than the steps.
  * Where channels differ too much, all that are tried; and what is usual where these fail too often.
@@ -626,6 +638,8 @@ void settle_end(struct settle *out, const struct settle_trial *trial)
     }
     for (int i = 0; i < SETTLE_GUESSES; i++)
         out->missed[i] = (float)all.missed[i] / TRIED_ALL;
+    for (int r = 0; r < 2; r++)
+        out->far[r] = far_share(&trial->parts[0], &all, r);
     out->guess = guess_of(out, &all, trial->parts[0].rounding);
 }
 

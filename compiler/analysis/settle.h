@@ -36,6 +36,8 @@ struct settle {
     /* Share of the entries, each of another channel, of which (i + 1) * SETTLE_GUESS_EVERY steps
      * before do not say all. */
     float missed[SETTLE_GUESSES];
+    /* ... of which settle_warm_steps() say less than a last correction may move; [is_recorded]. */
+    float far[2];
     /* For chunks of 4, 8, 16, 32, 64 steps (rows) and 4, 16, 64, 256 of them (columns). */
     struct settle_count of[SETTLE_CHUNKS][SETTLE_TILES];
 };

@@ -75,7 +75,7 @@ static const struct constants fitted = {
     .chunk_issue = 1,
     .chunk_value = 4.7,
     .chunk_tile = 300,
-    .chunk_cluster = 3e+03,
+    .chunk_cluster = 1500,
     .chunk_rows = 1.05,
     .overlap = 0.026,
     .scan = 11,
@@ -183,6 +183,18 @@ static double scan_of(const struct context *c, double *issue)
            (cluster > 1 ? barrier + k->cluster_each * cluster : 0);
 }
 
+/* The probability of what happens to an entry with probability 'part', for one of so many. */
+static double one_of(double part, double entries)
+{
+    return 1 - pow(1 - part, fmax(entries, 0));
+}
+
+/* Entries of a tile that have to be found. */
+static double entries_of(const struct strategy *s)
+{
+    return (double)s->lanes * s->vc * ((double)s->tile_chunks * s->cluster - 1);
+}
+
 static void forward_tile(struct share *tile, const struct context *c, double *all_corrections)
 {
     const struct assemble_options *o = &c->problem->options;
@@ -195,12 +207,17 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     /* Without approximations the first correction is one like the others. */
     if (c->tile.warm_steps == 0 && count.corrections > 0 && !c->problem->unit->structure.is_affine)
         count = (struct settle_count){.corrections = count.corrections + 1, .finals = count.finals};
-    const double rough = (double)count.rough, corrections = (double)count.corrections;
+    const double rough = (double)count.rough;
+    double corrections = (double)count.corrections;
     const double tangent = c->matrix * c->states;
     struct share one = step_of(c, WORK_STEP, WORK_APPROXIMATE, 0, k->step, 1);
     /* Between the steps of the run before, whose chain hides that of the guess. */
     if (c->tile.is_warm_ahead)
         one.latency = k->overlap * one.issue;
+    /* A correction more, where a guess of some channel is further off than usual. */
+    const double far = (double)c->problem->settle->far[c->tile.recorded > 0];
+    if (c->tile.warm_steps > 0 && rough == 0)
+        corrections += one_of(far, entries_of(c->strategy));
     if (corrections > 0)
         add(tile, &one, (1 - rough) * c->tile.warm_steps);
     one = step_of(c, WORK_JACOBIAN, WORK_APPROXIMATE, tangent, k->step + k->tangent, 1);
@@ -235,18 +252,15 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     }
 }
 
-/* The probability that one of so many entries is not what the steps before it say. */
-static double missing(const struct context *c, double entries)
+static double missed(const struct context *c)
 {
-    const double missed = (double)settle_missed(c->problem->settle, c->tile.warm_steps);
-    return 1 - pow(1 - missed, fmax(entries, 0));
+    return (double)settle_missed(c->problem->settle, c->tile.warm_steps);
 }
 
 /* The share of tiles in which a guess fails. */
 static double failing_tiles(const struct context *c)
 {
-    const struct strategy *s = c->strategy;
-    return missing(c, (double)s->lanes * s->vc * ((double)s->tile_chunks * s->cluster - 1));
+    return one_of(missed(c), entries_of(c->strategy));
 }
 
 /* ... of the thread block that has most of them, for which the others wait in the end: one tile, if
@@ -257,14 +271,14 @@ static double failing_most(const struct context *c)
     const struct strategy *s = c->strategy;
     const double steps = (double)s->tile_chunks * s->chunk * s->cluster;
     const double recurrences = (double)p->batch * (double)p->channels;
-    const double any = missing(c, recurrences * (double)p->seq_len / s->chunk);
+    const double any = one_of(missed(c), recurrences * (double)p->seq_len / s->chunk);
     return fmax(failing_tiles(c), any / ceil((double)p->seq_len / steps));
 }
 
 /* Whether a kernel begins with guesses that are all it needs in many tiles. */
 static bool is_guessed(const struct context *c)
 {
-    return settle_missed(c->problem->settle, c->tile.warm_steps) < SETTLE_FEW;
+    return missed(c) < (double)SETTLE_FEW;
 }
 
 /* What failing tiles take more: everywhere, and where there are most of them nothing hides it. */
