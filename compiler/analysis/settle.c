@@ -377,6 +377,8 @@ enum {
 
 static int bin_of(double left)
 {
+    if (left == 0)
+        return 0;
     const double bin = floor(BINS_OF_ONE * log2(left)) + BINS_HALF;
     return !(bin < BINS) ? BINS - 1 : bin < 0 ? 0 : (int)bin;
 }
@@ -397,7 +399,7 @@ static void run_step_f64(const struct solver *s, double *h, const float *x)
 static void forget(const struct solver *s, const struct channel *c, struct forgetting *out)
 {
     const uint32_t n = s->ir->states;
-    const double nothing = exp2(-BINS_HALF / BINS_OF_ONE);
+    const double nothing = exp2(-(double)BINS_HALF / BINS_OF_ONE);
     double h[32], e[32];
     double scale[2] = {0}; /* of the states of the last steps, and of those before */
     double left = INFINITY;

@@ -46,8 +46,9 @@ struct settle {
 static inline float settle_missed(const struct settle *settle, uint32_t steps)
 {
     const uint32_t length = steps / SETTLE_GUESS_EVERY;
-    return length == 0 ? 1
-                       : settle->missed[(length < SETTLE_GUESSES ? length : SETTLE_GUESSES) - 1];
+    if (length == 0)
+        return 1;
+    return settle->missed[length < SETTLE_GUESSES ? length - 1 : SETTLE_GUESSES - 1];
 }
 
 /* Where so few entries are missed a kernel may begin with guesses: a tile that misses one is run
