@@ -365,8 +365,7 @@ static float *floats(struct arena *arena, size_t count)
  * parameters more than on its inputs: one place for each of many channels. */
 enum { BINS_OF_ONE = 4, BINS_HALF = 64, BINS = 2 * BINS_HALF };
 struct forgetting {
-    uint16_t left[SETTLE_GUESSES][BINS];
-    uint16_t missed[SETTLE_GUESSES]; /* places in which it is more */
+    uint16_t left[SETTLE_GUESSES][BINS]; /* places, by how much is left there */
 };
 enum {
     TRIED = 1024, /* channels of a part */
@@ -421,7 +420,6 @@ static void forget(const struct solver *s, const struct channel *c, struct forge
             gap = fabs(e[i] - h[i]) <= gap ? gap : fabs(e[i] - h[i]);
         left = gap == 0 ? 0 : gap / ((double)s->tolerance * fmax(scale[0], scale[1]));
         out->left[length][bin_of(left)]++;
-        out->missed[length] = (uint16_t)(out->missed[length] + !(left <= 1));
         left = isfinite(left) ? left : INFINITY;
         if (k % (4 * SETTLE_GUESS_EVERY) == 0) {
             scale[1] = scale[0];
@@ -430,15 +428,16 @@ static void forget(const struct solver *s, const struct channel *c, struct forge
     }
 }
 
+/* In channels of a part: parameters of their own, and a place of the random inputs. */
 static void forget_all(const struct solver *s, struct forgetting *out, int part)
 {
     uint64_t random = 2 + (uint64_t)part;
     for (int k = 0; k < TRIED; k++) {
         struct channel c = s->channel[k % CHANNELS];
         c.x += (size_t)(k / CHANNELS) * ((STEPS_MAX - PIECE) / (TRIED / CHANNELS)) * s->ir->inputs;
-        draw_role(c.p = s->drawn, s->ir, IR_ROLE_PARAM, s->ir->params, &random);
+        draw_role(s->drawn, s->ir, IR_ROLE_PARAM, s->ir->params, &random);
         for (uint32_t j = 0; j < s->ir->params; j++)
-            s->exact.p[j] = (double)c.p[j];
+            s->exact.p[j] = (double)s->drawn[j];
         forget(s, &c, out);
     }
 }
@@ -452,6 +451,15 @@ static double left_in(const struct forgetting *all, int length, int places)
     return (double)(bin + 1 - BINS_HALF) / BINS_OF_ONE;
 }
 
+/* The share of places in which so much, against the tolerance, or more is left. */
+static float share_above(const struct forgetting *all, int length, double left)
+{
+    int count = 0;
+    for (int bin = bin_of(left); bin < BINS; bin++)
+        count += all->left[length][bin];
+    return (float)count / TRIED_ALL;
+}
+
 /* Whether guesses from so many steps fail in less than one place of some 100,000: none that was
  * tried, and what is left in one of 1000, with half as much again as lies between one of 100 and
  * one of 1000, is below the tolerance. Tails of normal numbers would be shorter, those of products
@@ -460,7 +468,7 @@ static bool is_enough(const struct forgetting *all, int length)
 {
     const double rare = left_in(all, length, TRIED_ALL / 1000),
                  usual = left_in(all, length, TRIED_ALL / 100);
-    return all->missed[length] == 0 && rare + 1.5 * (rare - usual) <= 0;
+    return share_above(all, length, 1) == 0 && rare + 1.5 * (rare - usual) <= 0;
 }
 
 /* The share of entries that are further off, guessed with a ring, than a last correction may move
@@ -469,10 +477,7 @@ static float far_share(const struct solver *s, const struct forgetting *all, boo
 {
     const int length = (int)settle_warm_steps(s->rounding, is_recorded) / SETTLE_GUESS_EVERY - 1;
     const float stop = is_recorded ? s->limits->stop_recorded : s->limits->stop_run_again;
-    int count = 0;
-    for (int bin = bin_of((double)(stop / s->tolerance)); bin < BINS; bin++)
-        count += all->left[length][bin];
-    return (float)count / TRIED_ALL;
+    return share_above(all, length, (double)(stop / s->tolerance));
 }
 
 /* As many steps as are enough, and one length more where these are not the usual: of cells that
@@ -632,14 +637,12 @@ void settle_end(struct settle *out, const struct settle_trial *trial)
     struct forgetting all = trial->forgetting[0];
     for (int part = 1; part < SETTLE_GUESS_PARTS; part++) {
         const struct forgetting *one = &trial->forgetting[part];
-        for (int i = 0; i < SETTLE_GUESSES; i++) {
-            all.missed[i] = (uint16_t)(all.missed[i] + one->missed[i]);
+        for (int i = 0; i < SETTLE_GUESSES; i++)
             for (int b = 0; b < BINS; b++)
                 all.left[i][b] = (uint16_t)(all.left[i][b] + one->left[i][b]);
-        }
     }
     for (int i = 0; i < SETTLE_GUESSES; i++)
-        out->missed[i] = (float)all.missed[i] / TRIED_ALL;
+        out->missed[i] = share_above(&all, i, 1);
     for (int r = 0; r < 2; r++)
         out->far[r] = far_share(&trial->parts[0], &all, r);
     out->guess = guess_of(out, &all, trial->parts[0].rounding);

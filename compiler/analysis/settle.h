@@ -26,7 +26,7 @@ static inline float settle_tolerance(enum settle_rounding rounding)
     return rounding == SETTLE_16 ? 0x1p-11f : 8 * 1.1920929e-07f;
 }
 
-/* Guesses are tried from so many steps more, up to SETTLE_GUESSES times as many. */
+/* Guesses are tried from 8, 16, ... 160 steps. */
 enum { SETTLE_GUESS_EVERY = 8, SETTLE_GUESSES = 20 };
 
 struct settle {

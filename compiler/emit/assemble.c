@@ -297,7 +297,7 @@ static const char *refuse(const struct counts *n, const struct assemble_options 
         return "lanes * chunks must be a multiple of 32 up to 1024";
     if (o->kernel == ASSEMBLE_SCAN || o->kernel == ASSEMBLE_COMPARE)
         return NULL;
-    if (s->guess % 8)
+    if (s->guess % SETTLE_GUESS_EVERY)
         return "an entry must be guessed from a multiple of 8 steps";
     if (s->stages == 1)
         return "the ring needs at least 2 stages, or 0 for none";

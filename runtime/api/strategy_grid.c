@@ -106,8 +106,8 @@ static void offer_parallel(const struct grid *grid)
         }
 }
 
-/* The steps of a guess, where the cell takes longer to forget than most do. */
-static uint32_t guess_of(const struct model_problem *problem)
+/* The steps of a guess, where the cell takes longer to forget than most do; else 0. */
+static uint32_t longer_guess(const struct model_problem *problem)
 {
     const uint32_t wanted = problem->settle->guess;
     const uint32_t usual = settle_trusted_steps(assemble_rounding(problem->options.storage), 0).all;
@@ -118,6 +118,7 @@ static uint32_t guess_of(const struct model_problem *problem)
 static void offer_direct(const struct grid *grid)
 {
     const struct model_problem *p = grid->problem;
+    const uint32_t guess = longer_guess(p);
     static const uint32_t clusters[] = {1, 2, 3, 4, 6},
                           chunks[] = {64, 128, 176, 256, 344, 512, 688};
     const bool has_pairs = (uint64_t)p->channels * grid->element_bytes % 16 == 0;
@@ -133,7 +134,7 @@ static void offer_direct(const struct grid *grid)
                                                            .vc = vc,
                                                            .stages = 0,
                                                            .cluster = clusters[at],
-                                                           .guess = guess_of(p)});
+                                                           .guess = guess});
 }
 
 /* The backward pass in long chunks, of a cell that forgets; in double nothing is guessed. Lengths
@@ -142,6 +143,7 @@ static void offer_direct(const struct grid *grid)
 static void offer_long(const struct grid *grid)
 {
     const struct model_problem *p = grid->problem;
+    const uint32_t guess = longer_guess(p);
     static const uint32_t clusters[] = {1, 2, 3, 4, 6},
                           chunks[] = {64, 96, 128, 176, 256, 344, 512, 688, 1024};
     for (uint32_t w = 4; w <= 32; w *= 2)
@@ -157,7 +159,7 @@ static void offer_long(const struct grid *grid)
                                                                .vc = vc,
                                                                .stages = r,
                                                                .cluster = clusters[at],
-                                                               .guess = guess_of(p)});
+                                                               .guess = guess});
 }
 
 void strategy_grid(const struct model_problem *problem,

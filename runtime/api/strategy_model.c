@@ -4,8 +4,8 @@
 
 /* What no manual says, fitted to 143 measurements of one GPU (bench/README.md), 17 % rms; the
  * backward pass in order and in short chunks to some 450 of an H200 and 25 cells, 14 % rms; those
- * of kernels without a ring, and of cluster_barrier, adjusted by hand to some 400 of an H200.
- * Clocks unless said. */
+ * of kernels without a ring, and of cluster_barrier and chunk_cluster, adjusted by hand to some 400
+ * of an H200. Clocks unless said. */
 struct constants {
     double clock_share;     /* of the highest clock that is kept under load */
     double bandwidth_share; /* of bus width times clock that a copy reaches */
