@@ -353,7 +353,7 @@ int device_bench_create(struct device_bench **out, struct trial *trial,
         status = prnn_memory_alloc(trial->ctx, &bench->rows,
                                    (size_t)COMPARE_BLOCKS * COMPARE_FIELDS * sizeof(double));
     if (status == PRNN_OK)
-        status = cuda_timer_create(&bench->timer, device_of(bench));
+        status = cuda_timer_create(&bench->timer, device_of(bench), NULL);
     if (status == PRNN_OK)
         status = find_written(bench);
     if (status == PRNN_OK)

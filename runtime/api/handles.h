@@ -65,6 +65,7 @@ struct prnn_plan {
     struct interpreter interpreter;
     struct arena *programs; /* of the interpreter */
     struct cuda_plan *cuda;
+    struct strategy strategy[2]; /* of a device: forward, backward */
     struct cpu_scan *scan;
     uint32_t scan_block;
     bool scan_transposes;
@@ -90,8 +91,25 @@ void shape_options(const prnn_plan *plan, struct assemble_options *out);
 /* Why there is no kernel: a limit for the caller to keep, or a fault of ours. 'unit' NULL: a scan. */
 prnn_status refusal_status(const struct pipeline_text *text, const struct unit *unit);
 
+/* Another plan of the same problem without kernels, which prnn_plan_free() takes. */
+prnn_status plan_copy_shape(prnn_plan **out, const prnn_plan *like);
+prnn_status plan_create_cpu(prnn_plan *plan);
+
+/* Strategies of the forward and the backward kernel that somebody has asked for. */
+struct wish {
+    struct strategy strategy[2];
+    bool is_pair;      /* else the second is the first, and is made to fit */
+    double seconds[2]; /* measured; 0: not */
+};
+/* "A", or "A / B" for forward and backward. */
+prnn_status wish_read(struct wish *out, const char *text);
+
 /* plan_cuda.c */
-prnn_status plan_create_cuda(prnn_plan *plan, const char *strategy);
+/* 'wish' NULL: none. Then 'is_tuned' says whether what was measured and stored is looked at. */
+prnn_status plan_create_cuda(prnn_plan *plan, const struct wish *wish, bool is_tuned);
+/* With the forward kernel alone, or the backward one, under this strategy. */
+prnn_status plan_create_cuda_kernel(prnn_plan *plan, bool is_backward,
+                                    const struct strategy *strategy);
 prnn_status plan_create_scan_cuda(prnn_plan *plan, const prnn_scan_problem *problem);
 /* "W8 S16 L32 V1 R2 C1", and G where it is not 0. */
 enum { STRATEGY_TEXT_ROOM = 80 };

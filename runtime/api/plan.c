@@ -183,7 +183,7 @@ prnn_status refusal_status(const struct pipeline_text *text, const struct unit *
     }
 }
 
-static prnn_status plan_create_cpu(prnn_plan *plan)
+prnn_status plan_create_cpu(prnn_plan *plan)
 {
     struct assemble_options options;
     struct pipeline_text text = {0};
@@ -210,6 +210,32 @@ static prnn_status plan_create_cpu(prnn_plan *plan)
     return st;
 }
 
+/* PARARNNC_TUNED=ignore, or the strategy "model", passes over what was measured and stored. */
+static prnn_status create_on_device(prnn_plan *plan, const char *strategy)
+{
+    const char *ignored = secure_getenv("PARARNNC_TUNED");
+    struct wish wish;
+    if (!strategy || !strcmp(strategy, "model"))
+        return plan_create_cuda(plan, NULL, !strategy && !(ignored && !strcmp(ignored, "ignore")));
+    const prnn_status st = wish_read(&wish, strategy);
+    return st < 0 ? st : plan_create_cuda(plan, &wish, false);
+}
+
+prnn_status plan_copy_shape(prnn_plan **out, const prnn_plan *like)
+{
+    prnn_plan *plan = *out = malloc(sizeof *plan);
+    if (!plan)
+        return status_set(PRNN_E_NOMEM, "no memory for a plan");
+    *plan = *like;
+    plan->description = NULL;
+    plan->cpu = NULL;
+    plan->programs = NULL;
+    plan->cuda = NULL;
+    plan->workspace = 0;
+    cell_retain(plan->cell);
+    return PRNN_OK;
+}
+
 prnn_status prnn_plan_create(prnn_plan **out, const prnn_cell *cell, const prnn_problem *problem)
 {
     prnn_status st;
@@ -231,7 +257,7 @@ prnn_status prnn_plan_create(prnn_plan **out, const prnn_cell *cell, const prnn_
     if (st >= 0)
         st = slots_find(plan);
     if (st >= 0)
-        st = plan->ctx->cuda ? plan_create_cuda(plan, problem->strategy) : plan_create_cpu(plan);
+        st = plan->ctx->cuda ? create_on_device(plan, problem->strategy) : plan_create_cpu(plan);
     if (st >= 0 && !plan->description)
         st = status_set(PRNN_E_NOMEM, "no memory for a plan");
     if (st < 0)

@@ -57,8 +57,8 @@ static prnn_status make_text(struct pipeline_text *out, struct assemble_options 
 }
 
 /* Who said which strategy a kernel has. */
-enum chooser { CHOSEN_BY_MODEL, CHOSEN_BY_TUNING, CHOSEN_BY_CALLER };
-static const char *const chooser_words[] = {"model", "tuned", "caller"};
+enum chooser { CHOSEN_BY_MODEL, CHOSEN_BY_TUNING, CHOSEN_BY_CALLER, CHOSEN_BY_MEASURING };
+static const char *const chooser_words[] = {"model", "tuned", "caller", "measured"};
 
 struct used {
     struct strategy strategy;
@@ -148,33 +148,20 @@ static void choose(struct used *used, const prnn_plan *plan, const struct unit *
     }
 }
 
-/* PARARNNC_TUNED=ignore, or the strategy "model", passes over what was measured. */
-static struct tuned load_tuned(const prnn_plan *plan, const char *strategy)
-{
-    const char *wish = secure_getenv("PARARNNC_TUNED");
-    if (strategy || (wish && !strcmp(wish, "ignore")))
-        return (struct tuned){0};
-    return tuned_load(plan->ctx->cache);
-}
-
 static prnn_status create(prnn_plan *plan, const struct unit *unit,
                           const enum assemble_kernel kernels[CUDA_KERNEL_COUNT],
-                          const bool wanted[CUDA_KERNEL_COUNT], const char *strategy,
-                          struct assemble_options *common)
+                          const bool wanted[CUDA_KERNEL_COUNT], const struct wish *wish,
+                          bool is_tuned, const struct assemble_options *common)
 {
     struct pipeline_text texts[CUDA_KERNEL_COUNT];
     struct backend_text backend[CUDA_KERNEL_COUNT];
     const struct backend_text *pointers[CUDA_KERNEL_COUNT] = {NULL};
     struct used used[CUDA_KERNEL_COUNT] = {{.chooser = CHOSEN_BY_MODEL}};
-    struct tuned tuned = load_tuned(plan, strategy);
+    struct tuned tuned = is_tuned ? tuned_load(plan->ctx->cache) : (struct tuned){0};
     struct profile profile;
     prnn_status st = PRNN_OK;
     memset(texts, 0, sizeof texts);
-    if (strategy && !strcmp(strategy, "model"))
-        strategy = NULL;
-    if (strategy)
-        st = strategy_read(&common->strategy, strategy);
-    else if (unit)
+    if (!wish && unit)
         st = profile_find(&profile, unit, assemble_rounding(common->storage), plan->ctx->cache);
     for (int k = 0; k < CUDA_KERNEL_COUNT && st >= 0; k++) {
         struct assemble_options options = *common;
@@ -182,17 +169,20 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
             continue;
         options.kernel = kernels[k];
         options.target = ASSEMBLE_CUDA;
-        used[k].chooser = strategy ? CHOSEN_BY_CALLER : CHOSEN_BY_MODEL;
-        if (strategy)
-            strategy_limit(&options.strategy, options.kernel);
-        else {
+        if (wish) {
+            used[k].seconds = k <= CUDA_BACKWARD ? wish->seconds[k] : 0;
+            used[k].chooser = used[k].seconds > 0 ? CHOSEN_BY_MEASURING : CHOSEN_BY_CALLER;
+            options.strategy = wish->strategy[k == CUDA_BACKWARD];
+            if (!wish->is_pair)
+                strategy_limit(&options.strategy, options.kernel);
+        } else {
             choose(&used[k], plan, unit, &profile, &options);
             options.strategy = used[k].strategy;
         }
         if (!cuda_device_properties(plan->ctx->cuda)->has_clusters)
             options.strategy.cluster = 1;
         /* The backward pass holds more rows: a forced strategy is that of the forward solve. */
-        st = make_text(&texts[k], &options, unit, !strategy || k == CUDA_BACKWARD);
+        st = make_text(&texts[k], &options, unit, !wish || (k == CUDA_BACKWARD && !wish->is_pair));
         used[k].strategy = options.strategy;
         if (st == PRNN_OK)
             st = use_tuned(&texts[k], &used[k], &options, plan, unit, &tuned);
@@ -210,33 +200,52 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
     if (st < 0)
         return st;
     plan->workspace = cuda_plan_workspace_size(plan->cuda);
+    plan->strategy[0] = used[CUDA_FORWARD].strategy;
+    plan->strategy[1] = used[CUDA_BACKWARD].strategy;
     plan->description =
         describe(plan, &used[wanted[CUDA_SCAN] ? CUDA_SCAN : CUDA_FORWARD], &used[CUDA_BACKWARD]);
     return st;
 }
 
-prnn_status plan_create_cuda(prnn_plan *plan, const char *strategy)
+static const enum assemble_kernel cell_kernels[CUDA_KERNEL_COUNT] = {
+    [CUDA_FORWARD] = ASSEMBLE_FORWARD,
+    [CUDA_BACKWARD] = ASSEMBLE_BACKWARD,
+    [CUDA_STEP] = ASSEMBLE_DECODE,
+    [CUDA_SCAN] = ASSEMBLE_SCAN,
+};
+
+prnn_status plan_create_cuda(prnn_plan *plan, const struct wish *wish, bool is_tuned)
 {
-    static const enum assemble_kernel kernels[CUDA_KERNEL_COUNT] = {
-        [CUDA_FORWARD] = ASSEMBLE_FORWARD,
-        [CUDA_BACKWARD] = ASSEMBLE_BACKWARD,
-        [CUDA_STEP] = ASSEMBLE_DECODE,
-        [CUDA_SCAN] = ASSEMBLE_SCAN,
-    };
     const bool wanted[CUDA_KERNEL_COUNT] = {
         [CUDA_FORWARD] = true, [CUDA_BACKWARD] = plan->shape.is_backward, [CUDA_STEP] = true};
     struct assemble_options options;
     shape_options(plan, &options);
-    return create(plan, plan->cell->unit, kernels, wanted, strategy, &options);
+    return create(plan, plan->cell->unit, cell_kernels, wanted, wish, is_tuned, &options);
+}
+
+prnn_status plan_create_cuda_kernel(prnn_plan *plan, bool is_backward,
+                                    const struct strategy *strategy)
+{
+    const bool wanted[CUDA_KERNEL_COUNT] = {
+        [CUDA_FORWARD] = !is_backward, [CUDA_BACKWARD] = is_backward};
+    const struct wish wish = {.strategy = {*strategy, *strategy}, .is_pair = true};
+    struct assemble_options options;
+    shape_options(plan, &options);
+    return create(plan, plan->cell->unit, cell_kernels, wanted, &wish, false, &options);
 }
 
 prnn_status plan_create_scan_cuda(prnn_plan *plan, const prnn_scan_problem *problem)
 {
-    static const enum assemble_kernel kernels[CUDA_KERNEL_COUNT] = {[CUDA_SCAN] = ASSEMBLE_SCAN};
     const bool wanted[CUDA_KERNEL_COUNT] = {[CUDA_SCAN] = true};
+    const char *const text = problem->strategy;
     struct assemble_options options;
+    struct wish wish;
+    prnn_status st;
     shape_options(plan, &options);
     options.scan_block = problem->block;
     options.scan_is_diagonal = problem->is_diagonal;
-    return create(plan, NULL, kernels, wanted, problem->strategy, &options);
+    const bool is_wished = text && strcmp(text, "model") != 0;
+    if (is_wished && (st = wish_read(&wish, text)) < 0)
+        return st;
+    return create(plan, NULL, cell_kernels, wanted, is_wished ? &wish : NULL, false, &options);
 }

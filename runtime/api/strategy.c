@@ -63,6 +63,31 @@ prnn_status strategy_read(struct strategy *out, const char *text)
     return PRNN_OK;
 }
 
+prnn_status wish_read(struct wish *out, const char *text)
+{
+    char forward[STRATEGY_TEXT_ROOM];
+    const char *slash = strchr(text, '/');
+    size_t length = slash ? (size_t)(slash - text) : 0;
+    prnn_status st;
+    *out = (struct wish){.is_pair = slash != NULL};
+    if (!slash) {
+        st = strategy_read(&out->strategy[0], text);
+        out->strategy[1] = out->strategy[0];
+        return st;
+    }
+    while (length > 0 && text[length - 1] == ' ')
+        length--;
+    if (length >= sizeof forward)
+        return status_set(PRNN_E_INVALID, "strategy '%.80s' is too long", text);
+    memcpy(forward, text, length);
+    forward[length] = '\0';
+    if ((st = strategy_read(&out->strategy[0], forward)) < 0)
+        return st;
+    for (slash++; *slash == ' ';)
+        slash++;
+    return strategy_read(&out->strategy[1], slash);
+}
+
 void strategy_limit(struct strategy *strategy, enum assemble_kernel kernel)
 {
     /* The backward pass has a ring, and unless its chunks are long keeps values of every step of

@@ -6,10 +6,11 @@
 
 struct cuda_timer {
     struct cuda_device *device;
+    cuda_stream stream;
     cuda_event begin, end;
 };
 
-prnn_status cuda_timer_create(struct cuda_timer **out, struct cuda_device *device)
+prnn_status cuda_timer_create(struct cuda_timer **out, struct cuda_device *device, void *stream)
 {
     const struct cuda_api *api = cuda_device_api(device);
     struct cuda_timer *timer = calloc(1, sizeof *timer);
@@ -18,6 +19,7 @@ prnn_status cuda_timer_create(struct cuda_timer **out, struct cuda_device *devic
     if (!timer)
         return status_set(PRNN_E_NOMEM, "timer");
     timer->device = device;
+    timer->stream = (cuda_stream)stream;
     if ((status = cuda_device_enter(device)) < 0) {
         free(timer);
         return status;
@@ -55,7 +57,8 @@ prnn_status cuda_timer_start(struct cuda_timer *timer)
     prnn_status status = cuda_device_enter(timer->device);
     if (status < 0)
         return status;
-    const cuda_result code = cuda_device_api(timer->device)->event_record(timer->begin, NULL);
+    const cuda_result code =
+        cuda_device_api(timer->device)->event_record(timer->begin, timer->stream);
     if (code != CUDA_SUCCESS_CODE)
         status = cuda_device_failed(timer->device, code, "cuEventRecord");
     cuda_device_leave(timer->device);
@@ -70,7 +73,7 @@ prnn_status cuda_timer_stop(struct cuda_timer *timer, double *seconds)
     *seconds = 0;
     if (status < 0)
         return status;
-    cuda_result code = api->event_record(timer->end, NULL);
+    cuda_result code = api->event_record(timer->end, timer->stream);
     if (code == CUDA_SUCCESS_CODE)
         code = api->event_synchronize(timer->end);
     if (code == CUDA_SUCCESS_CODE)

@@ -1,4 +1,4 @@
-/* Time between two points of a device's default stream, by events: as the device sees it, without
+/* Time between two points of a stream of a device, by events: as the device sees it, without
  * the host. */
 #ifndef PRNN_CUDA_TIMER_H
 #define PRNN_CUDA_TIMER_H
@@ -7,8 +7,8 @@
 
 struct cuda_timer;
 
-/* PRNN_OK; PRNN_E_NOMEM; PRNN_E_BACKEND; PRNN_E_STICKY */
-prnn_status cuda_timer_create(struct cuda_timer **out, struct cuda_device *device);
+/* Of this stream, NULL: the default one. PRNN_OK; PRNN_E_NOMEM; PRNN_E_BACKEND; PRNN_E_STICKY */
+prnn_status cuda_timer_create(struct cuda_timer **out, struct cuda_device *device, void *stream);
 void cuda_timer_free(struct cuda_timer *timer); /* NULL is fine */
 
 prnn_status cuda_timer_start(struct cuda_timer *timer);

@@ -163,6 +163,235 @@ START_TEST(a_strategy_that_the_forward_solve_has_room_for_makes_a_plan_with_grad
 }
 END_TEST
 
+/* ---- a plan for somebody's own tensors ---- */
+
+/* The fake device takes 256 threads a block and few blocks for the best. */
+static prnn_cell *gru_cell(void)
+{
+    prnn_cell *cell;
+    ck_assert_int_eq(
+        prnn_cell_load_text(&cell, ctx, "gru.cell", small_gru, strlen(small_gru), NULL), PRNN_OK);
+    return cell;
+}
+
+static prnn_plan *long_plan(const prnn_cell *cell, const char *strategy)
+{
+    prnn_problem problem = small_problem();
+    prnn_plan *plan;
+    problem.batch = 8;
+    problem.seq_len = 2048;
+    problem.channels = 1024;
+    problem.strategy = strategy;
+    ck_assert_msg(prnn_plan_create(&plan, cell, &problem) == PRNN_OK, "%s", prnn_last_error());
+    return plan;
+}
+
+static void bind_names(const prnn_plan *plan, const prnn_cell *cell, prnn_tensor *args,
+                       prnn_tensor *grads)
+{
+    int place = 0;
+    for (prnn_role role = PRNN_STATE; role <= PRNN_OUTPUT; role++) {
+        prnn_value_info info = PRNN_VALUE_INFO_INIT;
+        for (uint32_t i = 0; prnn_cell_value(cell, role, i, &info) == PRNN_OK; i++) {
+            ck_assert_int_eq(
+                prnn_plan_bind(plan, args, info.name, place_of(place++), PRNN_DENSE, PRNN_DENSE),
+                PRNN_OK);
+            ck_assert_int_eq(
+                prnn_plan_bind(plan, grads, info.name, place_of(place++), PRNN_DENSE, PRNN_DENSE),
+                PRNN_OK);
+        }
+    }
+}
+
+/* The line of the description that begins with 'name'; without its end. */
+static void line_of(char out[96], const prnn_plan *plan, const char *name)
+{
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "\n%s: ", name);
+    const char *at = strstr(prnn_plan_describe(plan), wanted);
+    ck_assert_ptr_nonnull(at);
+    snprintf(out, 96, "%.*s", (int)strcspn(at + strlen(wanted), "\n"), at + strlen(wanted));
+}
+
+START_TEST(a_plan_is_tuned_on_the_tensors_of_the_caller)
+{
+    static const char slow[] = "W1 S4 L32 V1 R2 C1 / W1 S8 L32 V1 R2 C1";
+    prnn_tensor args[PRNN_MAX_ARGS] = PRNN_ARGS_INIT, grads[PRNN_MAX_ARGS] = PRNN_ARGS_INIT;
+    prnn_cell *cell = gru_cell();
+    prnn_plan *plan = long_plan(cell, slow), *tuned, *again, *forced;
+    char line[2][96], other[96], pair[200];
+    line_of(line[0], plan, "strategy");
+    ck_assert_str_eq(line[0], "W1 S4 L32 V1 R2 C1");
+    line_of(line[0], plan, "backward strategy");
+    ck_assert_str_eq(line[0], "W1 S8 L32 V1 R2 C1");
+    bind_names(plan, cell, args, grads);
+
+    const int before = fake->launches, allocations = fake->allocations;
+    ck_assert_msg(prnn_plan_tune(&tuned, plan, args, grads, NULL) == PRNN_OK, "%s",
+                  prnn_last_error());
+    ck_assert_int_gt(fake->launches, before + 100);
+    ck_assert_int_eq(fake->allocations, allocations);
+    for (int i = 0; i < 2; i++) {
+        line_of(line[i], tuned, i ? "backward strategy" : "strategy");
+        ck_assert_msg(strncmp(line[i], "W1 ", 3) != 0, "%s", line[i]);
+        line_of(other, tuned, i ? "backward expected" : "expected");
+        ck_assert_msg(strstr(other, " ms, measured") != NULL, "%s", other);
+    }
+    /* What was launched last is the new plan's: forward, backward, and the sums of gradients. */
+    ck_assert_ptr_nonnull(strstr(fake->launched[(fake->launches - 3) % 4].name, "forward"));
+    ck_assert_ptr_nonnull(strstr(fake->launched[(fake->launches - 2) % 4].name, "backward"));
+
+    /* The same again; without gradients the backward pass keeps its strategy. */
+    ck_assert_int_eq(prnn_plan_tune(&again, tuned, args, NULL, NULL), PRNN_OK);
+    line_of(other, again, "strategy");
+    ck_assert_str_eq(other, line[0]);
+    line_of(other, again, "backward strategy");
+    ck_assert_str_eq(other, line[1]);
+    prnn_plan_free(again);
+
+    /* What was found can be asked for. */
+    snprintf(pair, sizeof pair, "%s / %s", line[0], line[1]);
+    forced = long_plan(cell, pair);
+    line_of(other, forced, "strategy");
+    ck_assert_str_eq(other, line[0]);
+    line_of(other, forced, "backward strategy");
+    ck_assert_str_eq(other, line[1]);
+    line_of(other, forced, "expected");
+    ck_assert_str_eq(other, "caller");
+    prnn_plan_free(forced);
+    prnn_plan_free(tuned);
+    prnn_plan_free(plan);
+    prnn_cell_free(cell);
+}
+END_TEST
+
+/* The fake device certifies a mismatch of 1e-8. */
+START_TEST(a_candidate_that_breaks_its_promise_is_not_taken)
+{
+    prnn_tensor args[PRNN_MAX_ARGS] = PRNN_ARGS_INIT, grads[PRNN_MAX_ARGS] = PRNN_ARGS_INIT;
+    prnn_problem problem = small_problem();
+    prnn_cell *cell = gru_cell();
+    prnn_plan *plan, *tuned;
+    char line[96];
+    problem.seq_len = 2048;
+    problem.strategy = "W1 S4 L32 V1 R2 C1";
+    problem.tolerance = 1e-9;
+    ck_assert_int_eq(prnn_plan_create(&plan, cell, &problem), PRNN_OK);
+    bind_names(plan, cell, args, grads);
+    ck_assert_int_eq(prnn_plan_tune(&tuned, plan, args, NULL, NULL), PRNN_OK);
+    line_of(line, tuned, "strategy");
+    ck_assert_str_eq(line, problem.strategy);
+    line_of(line, tuned, "expected");
+    ck_assert_str_eq(line, "caller");
+    prnn_plan_free(tuned);
+    prnn_plan_free(plan);
+    prnn_cell_free(cell);
+}
+END_TEST
+
+START_TEST(what_cannot_be_tuned_is_refused)
+{
+    prnn_tensor args[PRNN_MAX_ARGS] = PRNN_ARGS_INIT, grads[PRNN_MAX_ARGS] = PRNN_ARGS_INIT;
+    prnn_scan_problem scan_problem = PRNN_SCAN_PROBLEM_INIT;
+    prnn_problem problem = small_problem();
+    prnn_cell *cell = gru_cell();
+    prnn_plan *plan = long_plan(cell, "W4 S8 L32 V1 R2 C1"), *forward, *scan, *out = plan;
+    problem.backward = false;
+    problem.strategy = "W4 S8 L32 V1 R2 C1";
+    ck_assert_int_eq(prnn_plan_create(&forward, cell, &problem), PRNN_OK);
+    ck_assert_int_eq(prnn_scan_plan_create(&scan, ctx, &scan_problem), PRNN_OK);
+    const int launches = fake->launches;
+#define REFUSED(call, part)                                                                        \
+    do {                                                                                           \
+        ck_assert_int_eq(call, PRNN_E_INVALID);                                                    \
+        ck_assert_msg(strstr(prnn_last_error(), part) != NULL, "%s", prnn_last_error());           \
+    } while (0)
+    REFUSED(prnn_plan_tune(NULL, plan, args, NULL, NULL), "'out'");
+    REFUSED(prnn_plan_tune(&out, NULL, args, NULL, NULL), "'plan'");
+    ck_assert_ptr_null(out);
+    REFUSED(prnn_plan_tune(&out, plan, NULL, NULL, NULL), "'args'");
+    REFUSED(prnn_plan_tune(&out, scan, args, NULL, NULL), "prnn_scan_plan_create");
+    REFUSED(prnn_plan_tune(&out, forward, args, grads, NULL), "without 'backward'");
+    /* Nothing is bound. */
+    REFUSED(prnn_plan_tune(&out, plan, args, NULL, NULL), "bound");
+    bind_names(plan, cell, args, grads);
+    ck_assert_int_eq(prnn_plan_bind(plan, args, "h0:h", place_of(40), PRNN_DENSE, 0), PRNN_OK);
+    ck_assert_int_eq(prnn_plan_bind(plan, args, "hT:h", place_of(40), PRNN_DENSE, 0), PRNN_OK);
+    REFUSED(prnn_plan_tune(&out, plan, args, grads, NULL), "'hT:h'");
+    ck_assert_ptr_null(out);
+    ck_assert_int_eq(fake->launches, launches);
+    REFUSED(prnn_plan_create(&out, cell,
+                             &(prnn_problem){.struct_size = sizeof(prnn_problem),
+                                             .tolerance = -1,
+                                             .strategy = "W4 S8 L32 / W4 X2"}),
+            "'X2'");
+#undef REFUSED
+    prnn_plan_free(scan);
+    prnn_plan_free(forward);
+    prnn_plan_free(plan);
+    prnn_cell_free(cell);
+}
+END_TEST
+
+/* The call that failed was to give something back. */
+static bool is_kept_by_driver(void)
+{
+    return !strcmp(fake->failed, "cuCtxPushCurrent") || !strcmp(fake->failed, "cuModuleUnload") ||
+           !strncmp(fake->failed, "cuMemFree", 9);
+}
+
+/* Every so many calls of the driver one fails while a plan is tuned: a status, or another
+ * candidate, and nothing stays behind. */
+START_TEST(the_driver_may_fail_while_a_plan_is_tuned)
+{
+    enum { EVERY = 199 };
+    static const int codes[] = {2, 999, 700};
+    const int code = codes[_i];
+    int failed = 0, spared = 0, begin = 1 + 7 * _i;
+    for (int n = begin;; n += EVERY) {
+        prnn_tensor args[PRNN_MAX_ARGS] = PRNN_ARGS_INIT, grads[PRNN_MAX_ARGS] = PRNN_ARGS_INIT;
+        prnn_cell *cell = gru_cell();
+        prnn_plan *plan = long_plan(cell, "W4 S8 L32 V1 R2 C1"), *tuned;
+        bind_names(plan, cell, args, grads);
+        fake->fail_at = fake->calls + n;
+        fake->fail_code = code;
+        const prnn_status st = prnn_plan_tune(&tuned, plan, args, n % 2 ? grads : NULL, NULL);
+        const bool was_reached = fake->calls >= fake->fail_at;
+        fake->fail_at = 0;
+        if (st < 0) {
+            ck_assert_ptr_null(tuned);
+            ck_assert_msg(strlen(prnn_last_error()) > 10, "'%s'", prnn_last_error());
+            ck_assert_int_eq(st, code == 2     ? PRNN_E_NOMEM
+                                 : code == 700 ? PRNN_E_STICKY
+                                               : PRNN_E_BACKEND);
+            failed++;
+        } else {
+            spared += was_reached;
+        }
+        prnn_plan_free(tuned);
+        prnn_plan_free(plan);
+        prnn_cell_free(cell);
+        ck_assert_int_eq(fake->depth, 0);
+        ck_assert_int_eq(fake->misused, 0);
+        if (fake->lost) {
+            /* It takes what it had along. */
+            prnn_context_free(ctx);
+            fake->modules = fake->allocations = 0;
+            fake_device_reset();
+            ck_assert_int_eq(prnn_context_create(&ctx, "cuda:0"), PRNN_OK);
+        } else if (is_kept_by_driver()) {
+            fake->modules = fake->allocations = 0;
+        }
+        ck_assert_msg(fake->modules == 0 && fake->allocations == 0, "%s failed: %d modules, %d",
+                      fake->failed, fake->modules, fake->allocations);
+        if (!was_reached)
+            break;
+    }
+    ck_assert_msg(failed > 1 && (code == 700 || spared > 10), "%d failed, %d spared", failed,
+                  spared);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("device plans");
@@ -174,6 +403,10 @@ int main(void)
     tcase_add_test(tests, a_step_is_one_launch_of_its_own_kernel);
     tcase_add_test(tests,
                    a_strategy_that_the_forward_solve_has_room_for_makes_a_plan_with_gradients);
+    tcase_add_test(tests, a_plan_is_tuned_on_the_tensors_of_the_caller);
+    tcase_add_test(tests, a_candidate_that_breaks_its_promise_is_not_taken);
+    tcase_add_test(tests, what_cannot_be_tuned_is_refused);
+    tcase_add_loop_test(tests, the_driver_may_fail_while_a_plan_is_tuned, 0, 3);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -70,6 +70,26 @@ static void teardown(void)
                       prnn_last_error());                                                          \
     } while (0)
 
+/* There is one way to run on a CPU. */
+START_TEST(a_plan_that_is_tuned_on_a_cpu_is_the_same_again)
+{
+    prnn_plan *tuned = NULL;
+    memset(memory[5], 0, sizeof memory[5]);
+    ck_assert_int_eq(prnn_plan_tune(&tuned, plan, args, grads, NULL), PRNN_FALLBACK);
+    ck_assert_ptr_nonnull(tuned);
+    ck_assert_ptr_ne(tuned, plan);
+    ck_assert_str_eq(prnn_plan_describe(tuned), prnn_plan_describe(plan));
+    for (int i = 0; i < 64; i++)
+        ck_assert(memory[5][i] == 0);
+    prnn_plan_free(plan);
+    plan = tuned;
+    ck_assert_int_eq(prnn_forward(plan, args, workspace, NULL), PRNN_OK);
+    ck_assert_int_eq(prnn_backward(plan, args, grads, workspace, NULL), PRNN_OK);
+    REFUSED(prnn_plan_tune(&tuned, plan, args, NULL, workspace), PRNN_E_INVALID, "'stream'");
+    ck_assert_ptr_null(tuned);
+}
+END_TEST
+
 START_TEST(contexts_refuse_unknown_devices)
 {
     prnn_context *other = (prnn_context *)&other;
@@ -553,6 +573,7 @@ int main(void)
     Suite *suite = suite_create("plan");
     TCase *tests = tcase_create("doors");
     tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_test(tests, a_plan_that_is_tuned_on_a_cpu_is_the_same_again);
     tcase_add_test(tests, contexts_refuse_unknown_devices);
     tcase_add_test(tests, memory_goes_there_and_back);
     tcase_add_test(tests, cells_tell_their_names);

@@ -245,9 +245,9 @@ typedef struct prnn_problem {
     double tolerance; /* of the mismatch, relative, and of what a backward pass guesses; negative: a
                          few roundings of the arithmetic, of 16-bit storage a quarter of a rounding;
                          0: the bits of the sequential recurrence, and backward no guess */
-    const char *strategy; /* as prnn_plan_describe() shows it, e.g. "W8 S16 L32 V1 R2 C1"; NULL: what
-                             'pararnnc tune' has found to be the fastest, else as "model", which is
-                             the library's own choice */
+    const char *strategy; /* as prnn_plan_describe() shows it, e.g. "W8 S16 L32 V1 R2 C1", or two of
+                             them, forward and backward: "A / B"; NULL: what 'pararnnc tune' has
+                             found to be the fastest, else as "model", the library's own choice */
 } prnn_problem;
 #define PRNN_PROBLEM_INIT                                                                          \
     {                                                                                              \
@@ -320,6 +320,29 @@ PRNN_API prnn_status prnn_plan_bind(const prnn_plan *plan, prnn_tensor *args, co
 PRNN_API prnn_status prnn_plan_bind_strided(const prnn_plan *plan, prnn_tensor *args,
                                             const char *name, const void *data, int64_t stride_b,
                                             int64_t stride_t, int64_t stride_e);
+
+/**
+ * A plan like 'plan', with the strategies that are fastest on these tensors. Which those are depends
+ * on how long the cell remembers, and so on parameters and inputs: the library's own choice is for
+ * random ones, and a trained cell may want another, up to three times as fast.
+ *
+ * Compiles some twenty kernels a direction (several at once; with a disk cache once and for all) and
+ * times them on 'stream', which it waits for. Everything that prnn_forward() writes is written, in
+ * the end by the new plan, with 'grads' also what prnn_backward() does. Workspaces of its own it
+ * allocates on the device, and frees.
+ *
+ * Bindings of one plan are bindings of the other, but the workspace may have another size. 'plan'
+ * does not change, and is not needed any more. On the CPU there is nothing to choose, and nothing is
+ * run.
+ *
+ * @param[in] grads  NULL: the backward pass keeps its strategy
+ *
+ * @return PRNN_OK; PRNN_FALLBACK; PRNN_E_INVALID (also a binding, as prnn_forward(), and "hT:STATE"
+ * in the memory of "h0:STATE"); PRNN_E_LIMIT; PRNN_E_NOMEM; PRNN_E_BACKEND (a stream that is being
+ * captured, too); PRNN_E_STICKY
+ */
+PRNN_API prnn_status prnn_plan_tune(prnn_plan **out, const prnn_plan *plan, const prnn_tensor *args,
+                                    const prnn_tensor *grads, void *stream);
 
 /** Bytes of the workspace, in memory of the plan's device; 0: none needed, NULL is fine. */
 PRNN_API size_t prnn_plan_workspace_size(const prnn_plan *plan);
