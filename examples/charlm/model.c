@@ -16,9 +16,10 @@ struct model {
     struct model_shape shape;
     struct recurrence_layout layout;
     const struct dense *dense;
-    struct dense device; /* where 'dense' points with an accelerator */
-    prnn_plan *plan;
-    void *workspace;
+    struct dense device;          /* where 'dense' points with an accelerator */
+    prnn_plan *plan;              /* of all layers */
+    prnn_plan *tuned[MAX_LAYERS]; /* a layer's own; NULL: none */
+    void *workspace;              /* of the plan that needs most */
     struct recurrence *layers[MAX_LAYERS];
     struct memory *params, *grads;
     size_t param_count, group_count;
@@ -209,6 +210,8 @@ void model_free(struct model *model)
     for (int l = 0; l < MAX_LAYERS; l++)
         recurrence_free(model->layers[l], &model->layout);
     prnn_memory_free(ctx, model->workspace);
+    for (int l = 0; l < MAX_LAYERS; l++)
+        prnn_plan_free(model->tuned[l]);
     prnn_plan_free(model->plan);
     for (int l = 0; l <= MAX_LAYERS; l++)
         prnn_memory_free(ctx, model->x[l]);
@@ -312,9 +315,32 @@ const struct dense *model_dense(const struct model *model)
     return model->dense;
 }
 
-const char *model_plan_describe(const struct model *model)
+static const prnn_plan *plan_of(const struct model *model, int layer)
 {
-    return prnn_plan_describe(model->plan);
+    return model->tuned[layer] ? model->tuned[layer] : model->plan;
+}
+
+const char *model_plan_describe(const struct model *model, int layer)
+{
+    return prnn_plan_describe(plan_of(model, layer));
+}
+
+prnn_status model_tune(struct model *model)
+{
+    prnn_status st = PRNN_OK;
+    size_t largest = 0;
+    for (int l = 0; st >= 0 && l < model->shape.layers; l++) {
+        prnn_plan *tuned;
+        if ((st = recurrence_tune(&tuned, model->layers[l], plan_of(model, l))) < 0)
+            return st;
+        prnn_plan_free(model->tuned[l]);
+        model->tuned[l] = tuned;
+        if (prnn_plan_workspace_size(tuned) > largest)
+            largest = prnn_plan_workspace_size(tuned);
+    }
+    prnn_memory_free(model->layout.ctx, model->workspace);
+    model->workspace = NULL;
+    return prnn_memory_alloc(model->layout.ctx, &model->workspace, largest);
 }
 
 /* ------------------------------------------------------------------------------------- running */
@@ -377,7 +403,8 @@ static prnn_status forward(struct model *model)
                     .rows = rows, .columns = columns, .inner = width, .accumulate = true},
                 model->x[l], param(model, model->weight[l]), layer->u);
         }
-        if ((st = recurrence_forward(layer, &model->layout, model->plan, model->workspace)) < 0)
+        if ((st = recurrence_forward(layer, &model->layout, plan_of(model, l), model->workspace)) <
+            0)
             return st;
         dense->add(dense, model->x[l + 1], model->x[l], layer->y, (size_t)rows * (size_t)width);
     }
@@ -422,7 +449,7 @@ static prnn_status backward(struct model *model)
                         SYMBOLS, model->dx, false);
     for (int l = layers - 1; l >= 0; l--) {
         struct recurrence *layer = model->layers[l];
-        if ((st = recurrence_backward(layer, model->plan, model->workspace)) < 0)
+        if ((st = recurrence_backward(layer, plan_of(model, l), model->workspace)) < 0)
             return st;
         if (l > 0)
             projection_backward(model, model->x[l], layer->du, model->weight[l], model->bias[l],

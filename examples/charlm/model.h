@@ -63,7 +63,11 @@ prnn_status model_upload(const struct model *model, struct memory *to, const voi
                          size_t count);
 const struct model_group *model_groups(const struct model *model, size_t *count);
 const struct dense *model_dense(const struct model *model);
-const char *model_plan_describe(const struct model *model);
+const char *model_plan_describe(const struct model *model, int layer);
+
+/** Measure on what each layer computed last which strategies are fastest, and use them from then
+ * on; on the CPU there is one. Between an update and the next model_loss(). */
+prnn_status model_tune(struct model *model);
 
 /** The states before the next call: those of the cell's beginning. */
 void model_forget(struct model *model);

@@ -27,6 +27,8 @@ static const struct option {
     {"--steps", NUMBER, offsetof(struct options, steps), 0, 1e8, "N", "updates (3000)"},
     {"--seconds", NUMBER, offsetof(struct options, seconds), 1, 1e6, "N",
      "stop updating after that time, if it comes first (65)"},
+    {"--tune", NUMBER, offsetof(struct options, tune), 0, 1e8, "N",
+     "on a GPU, find the fastest kernels after N updates; 0: do not (0)"},
     {"--batch", NUMBER, offsetof(struct options, batch), 1, 4096, "N", "sequences (32)"},
     {"--seq-len", NUMBER, offsetof(struct options, seq_len), 1, 65536, "N",
      "characters of a sequence in one update (64)"},

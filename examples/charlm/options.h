@@ -7,7 +7,7 @@
 
 struct options {
     const char *cell, *text, *device, *dense, *save, *load, *plot;
-    int steps, seconds, batch, seq_len, channels, layers, sample;
+    int steps, seconds, tune, batch, seq_len, channels, layers, sample;
     double rate;
     uint64_t seed;
     bool help;

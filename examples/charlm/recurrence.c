@@ -257,3 +257,8 @@ prnn_status recurrence_backward(struct recurrence *r, const prnn_plan *plan, voi
 {
     return prnn_backward(plan, r->args, r->grads, workspace, NULL);
 }
+
+prnn_status recurrence_tune(prnn_plan **out, struct recurrence *r, const prnn_plan *plan)
+{
+    return prnn_plan_tune(out, plan, r->args, r->grads, NULL);
+}

@@ -61,6 +61,8 @@ void recurrence_carry(struct recurrence *recurrence, const struct recurrence_lay
 prnn_status recurrence_forward(struct recurrence *recurrence,
                                const struct recurrence_layout *layout, const prnn_plan *plan,
                                void *workspace);
+/** A plan like this one with the strategies that are fastest on this layer's memory. */
+prnn_status recurrence_tune(prnn_plan **out, struct recurrence *recurrence, const prnn_plan *plan);
 /** dy to du and dparams. */
 prnn_status recurrence_backward(struct recurrence *recurrence, const prnn_plan *plan,
                                 void *workspace);

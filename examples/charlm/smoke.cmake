@@ -23,7 +23,7 @@ function(charlm out)
     set(${out} "${bits}\n${sample}" PARENT_SCOPE)
 endfunction()
 
-charlm(first --steps 150 --plot loss.svg --save model.safetensors)
+charlm(first --steps 150 --tune 40 --plot loss.svg --save model.safetensors)
 charlm(second --steps 0 --load model.safetensors)
 if(NOT first STREQUAL second)
     message(FATAL_ERROR "a loaded model differs:\n${first}\n${second}")

@@ -104,6 +104,23 @@ static double rate_at(double share, double highest)
     return highest * (lowest + (1 - lowest) * 0.5 * (1 + cos(pi * fall)));
 }
 
+/* "layer 0: W8 S256 L32 V2 R0 C1 G160, backward W4 S8 L64 V1 R2 C1" */
+static void tuned_print(const struct model *model, size_t step, double seconds)
+{
+    printf("tuned      after %zu updates, in %.1f s\n", step, seconds);
+    for (int l = 0; l < model_shape_of(model)->layers; l++) {
+        const char *forward = strstr(model_plan_describe(model, l), "strategy: ");
+        const char *backward = forward ? strstr(forward + 1, "backward strategy: ") : NULL;
+        if (!backward)
+            continue;
+        forward += strlen("strategy: ");
+        backward += strlen("backward strategy: ");
+        printf("           layer %d: %.*s, backward %.*s\n", l, (int)strcspn(forward, "\n"),
+               forward, (int)strcspn(backward, "\n"), backward);
+    }
+    fflush(stdout);
+}
+
 prnn_status train_run(struct training *out, const struct machine *machine, struct model *model,
                       const struct text *text, const struct options *options)
 {
@@ -136,6 +153,12 @@ prnn_status train_run(struct training *out, const struct machine *machine, struc
             goto end;
         model_carry(model);
         adamw_update(adamw, model, rate_at(share, options->rate));
+        if (options->tune && machine->accelerator && out->steps + 1 == (size_t)options->tune) {
+            const double begin = train_now();
+            if ((st = model_tune(model)) < 0)
+                goto end;
+            tuned_print(model, out->steps + 1, train_now() - begin);
+        }
         const double bits = loss / ln2;
         recent = out->steps ? 0.98 * recent + 0.02 * bits : bits;
         out->losses[out->steps++] = (float)bits;
