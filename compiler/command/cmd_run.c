@@ -17,6 +17,7 @@ enum {
     OPTION_MATH,
     OPTION_THREADS,
     OPTION_STRATEGY,
+    OPTION_TUNE,
     OPTION_MOVED
 };
 
@@ -34,6 +35,8 @@ static const struct option options[] = {
     {OPTION_THREADS, 0, "threads", "COUNT", NULL, false, "of the CPU; default all"},
     {OPTION_STRATEGY, 0, "strategy", "TEXT", NULL, false,
      "shape of the kernels of a GPU, e.g. 'W8 S16 L32 V1 R2 C1'; default: the library chooses"},
+    {OPTION_TUNE, 0, "tune", NULL, NULL, false,
+     "of a GPU: first measure which strategies are fastest for these tensors"},
     {OPTION_MOVED, 0, "moved", NULL, NULL, false,
      "also the errors from the answer to data that are moved by one unit in the last place"},
     {OPTION_JSON, 0, "json", NULL, NULL, false, "print one JSON object"},
@@ -75,6 +78,7 @@ static int read_options(struct invocation *inv, struct trial_options *out)
     out->problem.threads = (int32_t)threads;
     out->problem.backward = true;
     out->problem.strategy = arguments_value(a, OPTION_STRATEGY, NULL);
+    out->is_tuned = arguments_has(a, OPTION_TUNE);
     for (int i = 0; i < 4; i++)
         if (!strcmp(arguments_value(a, OPTION_DTYPE, "f32"), dtypes[i]))
             out->problem.storage = (prnn_storage)i;

@@ -226,6 +226,23 @@ static int bind_all(struct trial *trial)
         "workspace");
 }
 
+/* Another plan, and a workspace for it. */
+static int tune(struct trial *trial, const char *path)
+{
+    prnn_plan *tuned;
+    const int code =
+        command_status(prnn_plan_tune(&tuned, trial->plan, trial->args, trial->grads, NULL), path);
+    if (code)
+        return code;
+    prnn_plan_free(trial->plan);
+    trial->plan = tuned;
+    prnn_memory_free(trial->ctx, trial->workspace);
+    trial->workspace = NULL;
+    return command_status(
+        prnn_memory_alloc(trial->ctx, &trial->workspace, prnn_plan_workspace_size(tuned)),
+        "workspace");
+}
+
 prnn_status trial_load_cell(prnn_cell **out, struct invocation *inv, prnn_context *ctx,
                             const struct unit *unit, const char *path)
 {
@@ -259,9 +276,9 @@ int trial_create(struct trial *trial, struct invocation *inv, const struct unit 
     trial->is_fallback = status == PRNN_FALLBACK;
     if ((code = command_status(status, path)) != 0)
         return code;
-    if ((code = make_tensors(trial)) != 0)
+    if ((code = make_tensors(trial)) != 0 || (code = bind_all(trial)) != 0)
         return code;
-    return bind_all(trial);
+    return options->is_tuned ? tune(trial, path) : EXIT_CODE_OK;
 }
 
 void trial_free(struct trial *trial)

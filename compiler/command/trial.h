@@ -9,6 +9,7 @@ struct trial_options {
     const char *device;
     prnn_problem problem; /* batch, seq_len, channels, storage, math, threads, strategy */
     uint64_t seed;
+    bool is_tuned;      /* the plan is the fastest for these tensors */
     bool is_timed_only; /* long tensors repeat their first values: filled fast, good for times */
 };
 

@@ -1,6 +1,7 @@
 #include "gpu_parts.h"
 #include "library_net.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,6 +238,60 @@ START_TEST(tensors_that_are_not_aligned_have_the_same_result)
 }
 END_TEST
 
+/* How far b is from a, in the Euclidean norm. */
+static double difference(const float *a, const float *b, size_t count)
+{
+    double difference = 0, size = 0;
+    for (size_t i = 0; i < count; i++) {
+        difference += ((double)b[i] - a[i]) * ((double)b[i] - a[i]);
+        size += (double)a[i] * a[i];
+    }
+    return sqrt(difference / size);
+}
+
+/* With tolerance 0 every strategy has the bits of the sequential one; sums of gradients add in
+ * another order. What is tuned runs last, on results that were made NaN before. */
+START_TEST(a_tuned_plan_has_the_same_answer)
+{
+    prnn_problem problem = problem_of(2, 3000, 256);
+    struct net net;
+    prnn_plan *tuned;
+    problem.math = PRNN_STRICT;
+    problem.tolerance = 0;
+    problem.strategy = "W1 S8 L32 V1 R3 C1";
+    fine(net_create(&net, device_name(), cell_path(_i ? "paralstm" : "paragru"), &problem, 0));
+    char *want = malloc(net.result_bytes), *got = malloc(net.result_bytes);
+    fine(net_fill(&net, 5, NULL));
+    fine(net_run(&net, NULL));
+    fine(net_results(&net, want, NULL));
+    fine(net_fill(&net, 5, NULL));
+    succeeds(prnn_plan_tune(&tuned, net.plan, net.args, net.grads, NULL));
+    fine(net_results(&net, got, NULL));
+    ck_assert_msg(strstr(prnn_plan_describe(tuned), " ms, measured") != NULL, "%s",
+                  prnn_plan_describe(tuned));
+    ck_assert_msg(strstr(prnn_plan_describe(tuned), "\nstrategy: W1 ") == NULL, "%s",
+                  prnn_plan_describe(tuned));
+    size_t at = 0;
+    for (int i = 0; i < net.tensors; i++) {
+        const struct net_tensor *t = &net.tensor[i];
+        if (t->group < 2)
+            continue;
+        if (t->group == 2) {
+            ck_assert_msg(memcmp(want + at, got + at, t->count * t->element) == 0, "%s", t->name);
+        } else {
+            const double d = difference((float *)(want + at), (float *)(got + at), t->count);
+            ck_assert_msg(d < 1e-5, "gradient of %s: %g", t->name, d);
+        }
+        at += t->count * t->element;
+    }
+    ck_assert_uint_eq(at, net.result_bytes);
+    free(want);
+    free(got);
+    prnn_plan_free(tuned);
+    net_free(&net);
+}
+END_TEST
+
 static const char large_cell[] = "cell large { state h; input u; param a; h' = tanh(a*h + u); }\n";
 
 /* Plan, tensors and a run of 'batch' sequences of which only the last has inputs that are not 0. */
@@ -335,5 +390,6 @@ void gpu_part_library(TCase *tcase)
         return;
     tcase_add_loop_test(tcase, captured_graph_replays_with_new_inputs, 0, 2);
     tcase_add_test(tcase, two_plans_run_on_two_streams_from_two_threads);
+    tcase_add_loop_test(tcase, a_tuned_plan_has_the_same_answer, 0, 2);
     tcase_add_test(tcase, offsets_beyond_two_to_the_31_are_right);
 }
