@@ -104,20 +104,20 @@ static double rate_at(double share, double highest)
     return highest * (lowest + (1 - lowest) * 0.5 * (1 + cos(pi * fall)));
 }
 
-/* "layer 0: W8 S256 L32 V2 R0 C1 G160, backward W4 S8 L64 V1 R2 C1" */
+/* The lines of a plan's description that say which kernels it has and how long they take. */
 static void tuned_print(const struct model *model, size_t step, double seconds)
 {
+    static const char *const wanted[] = {
+        "strategy: ", "expected: ", "backward strategy: ", "backward expected: "};
     printf("tuned      after %zu updates, in %.1f s\n", step, seconds);
-    for (int l = 0; l < model_shape_of(model)->layers; l++) {
-        const char *forward = strstr(model_plan_describe(model, l), "strategy: ");
-        const char *backward = forward ? strstr(forward + 1, "backward strategy: ") : NULL;
-        if (!backward)
-            continue;
-        forward += strlen("strategy: ");
-        backward += strlen("backward strategy: ");
-        printf("           layer %d: %.*s, backward %.*s\n", l, (int)strcspn(forward, "\n"),
-               forward, (int)strcspn(backward, "\n"), backward);
-    }
+    for (int l = 0; l < model_shape_of(model)->layers; l++)
+        for (const char *line = model_plan_describe(model, l); line;) {
+            for (int i = 0; i < 4; i++)
+                if (!strncmp(line, wanted[i], strlen(wanted[i])))
+                    printf("           layer %d %.*s\n", l, (int)strcspn(line, "\n"), line);
+            line = strchr(line, '\n');
+            line = line ? line + 1 : NULL;
+        }
     fflush(stdout);
 }
 

@@ -98,8 +98,11 @@ prnn_status plan_create_cpu(prnn_plan *plan);
 /* Strategies of the forward and the backward kernel that somebody has asked for. */
 struct wish {
     struct strategy strategy[2];
-    bool is_pair;      /* else the second is the first, and is made to fit */
-    double seconds[2]; /* measured; 0: not */
+    bool is_pair; /* else the second is the first, and is made to fit */
+    struct timing {
+        double seconds;          /* 0: not measured */
+        double before, in_order; /* with the strategy before; the fastest in order; 0: not known */
+    } timing[2];
 };
 /* "A", or "A / B" for forward and backward. */
 prnn_status wish_read(struct wish *out, const char *text);

@@ -8,6 +8,7 @@
 #include "status.h"
 #include "tuned.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,22 +65,40 @@ struct used {
     struct strategy strategy;
     enum chooser chooser;
     double seconds; /* predicted, or measured; 0: neither */
+    struct timing timing;
 };
 
-/* "0.0981 ms, model"; in 'room'. */
-static const char *expected(char room[64], const struct used *used)
+enum { EXPECTED_ROOM = 128 };
+
+/* "0.0981 ms", or "-". */
+static const char *milliseconds(char room[NUMBER_TEXT_ROOM], double seconds)
 {
-    char number[NUMBER_TEXT_ROOM] = "-";
-    if (used->seconds > 0)
-        number_print_short(number, 1e3 * used->seconds, 3);
-    snprintf(room, 64, "%s ms, %s", number, chooser_words[used->chooser]);
-    return used->seconds > 0 ? room : chooser_words[used->chooser];
+    if (!(seconds > 0) || !isfinite(seconds))
+        return "-";
+    number_print_short(room, 1e3 * seconds, 3);
+    return room;
+}
+
+/* "0.0981 ms, model"; in 'room'. */
+static const char *expected(char room[EXPECTED_ROOM], const struct used *used)
+{
+    char number[3][NUMBER_TEXT_ROOM];
+    const struct timing *m = &used->timing;
+    if (!(used->seconds > 0))
+        return chooser_words[used->chooser];
+    const int length =
+        snprintf(room, EXPECTED_ROOM, "%s ms, %s", milliseconds(number[0], used->seconds),
+                 chooser_words[used->chooser]);
+    if (used->chooser == CHOSEN_BY_MEASURING)
+        snprintf(room + length, EXPECTED_ROOM - (size_t)length, " (%s before, %s in order)",
+                 milliseconds(number[1], m->before), milliseconds(number[2], m->in_order));
+    return room;
 }
 
 static char *describe(const prnn_plan *plan, const struct used *forward,
                       const struct used *backward)
 {
-    char strategies[2][STRATEGY_TEXT_ROOM], rooms[2][64];
+    char strategies[2][STRATEGY_TEXT_ROOM], rooms[2][EXPECTED_ROOM];
     strategy_print(strategies[0], &forward->strategy);
     strategy_print(strategies[1], &backward->strategy);
     return text_make("device: %s\nstrategy: %s\nbackward strategy: %s\n"
@@ -170,7 +189,9 @@ static prnn_status create(prnn_plan *plan, const struct unit *unit,
         options.kernel = kernels[k];
         options.target = ASSEMBLE_CUDA;
         if (wish) {
-            used[k].seconds = k <= CUDA_BACKWARD ? wish->seconds[k] : 0;
+            if (k <= CUDA_BACKWARD)
+                used[k].timing = wish->timing[k];
+            used[k].seconds = used[k].timing.seconds;
             used[k].chooser = used[k].seconds > 0 ? CHOSEN_BY_MEASURING : CHOSEN_BY_CALLER;
             options.strategy = wish->strategy[k == CUDA_BACKWARD];
             if (!wish->is_pair)

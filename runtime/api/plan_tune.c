@@ -191,23 +191,29 @@ static prnn_status measure(struct wish *wish, const struct trial_run *run,
                            const struct profile *profile, bool is_backward)
 {
     struct candidates candidates;
-    double best = INFINITY;
-    prnn_status first = PRNN_OK;
+    struct timing *best = &wish->timing[is_backward];
+    *best = (struct timing){INFINITY, INFINITY, INFINITY};
     candidates_find(&candidates, run->plan, profile, is_backward);
     compile_ahead(run->plan, &candidates, is_backward);
     for (uint32_t i = 0; i < candidates.count; i++) {
+        const struct strategy *strategy = &candidates.all[i];
         double seconds;
-        const prnn_status st = time_candidate(&seconds, run, is_backward, &candidates.all[i], best);
+        const prnn_status st = time_candidate(&seconds, run, is_backward, strategy, best->seconds);
+        /* What the plan has now must work; another one need not. */
         if (is_final(st) || (st < 0 && i == 0))
             return st;
-        first = i == 0 ? st : first;
-        if (seconds < CLEARLY * best) {
-            best = seconds;
-            wish->strategy[is_backward] = candidates.all[i];
-            wish->seconds[is_backward] = seconds;
+        if (i == 0)
+            best->before = seconds;
+        if (strategy_is_sequential(strategy))
+            best->in_order = fmin(best->in_order, seconds);
+        if (seconds < CLEARLY * best->seconds) {
+            best->seconds = seconds;
+            wish->strategy[is_backward] = *strategy;
         }
     }
-    return first < 0 ? first : PRNN_OK;
+    if (best->seconds == INFINITY)
+        best->seconds = 0;
+    return PRNN_OK;
 }
 
 /* What the caller's tensors hold in the end is the new plan's. */
