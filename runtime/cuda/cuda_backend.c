@@ -18,6 +18,8 @@ struct cuda_plan {
     bool *flags;
     struct cuda_compiled modules[CUDA_KERNEL_COUNT];
     uint32_t grids[CUDA_KERNEL_COUNT], reduce_grid;
+    size_t zeros_offset,
+        row_bytes; /* of the row of zeros; the one that nobody reads is behind it */
     size_t report_offset, workspace_size;
     char words[4096];
 };
@@ -87,7 +89,7 @@ static prnn_status workspace_find(struct cuda_plan *plan,
                                   const struct backend_text *const texts[CUDA_KERNEL_COUNT])
 {
     const struct backend_shape *shape = &plan->shape;
-    int64_t bytes = 0, reports;
+    int64_t bytes = 0, reports, row = 0;
     if (texts[CUDA_BACKWARD]) {
         const uint32_t cluster = texts[CUDA_BACKWARD]->cluster;
         const int64_t segments = divide_up(shape->channels, texts[CUDA_BACKWARD]->segment_channels);
@@ -105,10 +107,18 @@ static prnn_status workspace_find(struct cuda_plan *plan,
             return grid_refuse("reduction");
         plan->reduce_grid = (uint32_t)blocks;
     }
+    const bool has_rows = texts[CUDA_FORWARD] || texts[CUDA_BACKWARD];
     if (!multiply(&reports, plan->grids[CUDA_FORWARD], (int64_t)sizeof(struct prnn_block_report)) ||
-        !add(&bytes, bytes, CUDA_WORKSPACE_ALIGNMENT - 1))
+        !add(&bytes, bytes, CUDA_WORKSPACE_ALIGNMENT - 1) ||
+        (has_rows && (!multiply(&row, shape->channels, (int64_t)storage_bytes(shape->storage)) ||
+                      !add(&row, row, CUDA_WORKSPACE_ALIGNMENT - 1))))
         return status_set(PRNN_E_LIMIT, "the workspace is too large");
     bytes -= bytes % CUDA_WORKSPACE_ALIGNMENT;
+    row -= row % CUDA_WORKSPACE_ALIGNMENT;
+    plan->zeros_offset = (size_t)bytes;
+    plan->row_bytes = (size_t)row;
+    if (!add(&bytes, bytes, row) || !add(&bytes, bytes, row))
+        return status_set(PRNN_E_LIMIT, "the workspace is too large");
     plan->report_offset = (size_t)bytes;
     if (!add(&bytes, bytes, reports))
         return status_set(PRNN_E_LIMIT, "the workspace is too large");
@@ -322,6 +332,56 @@ static struct prnn_block_report *reports_of(const struct cuda_plan *plan, const 
     return (struct prnn_block_report *)((uintptr_t)workspace + plan->report_offset);
 }
 
+/* A row at every step and of every sequence. */
+static void row_bind(struct prnn_arg *arg, void *row)
+{
+    *arg = (struct prnn_arg){row, 0, 0};
+}
+
+/* Rows of the workspace where the kernel reads or writes a tensor that is not bound. Returns
+ * whether the row of zeros is one of them. */
+static bool rows_bind(const struct cuda_plan *plan, enum cuda_kernel kernel, struct launch *launch,
+                      void *workspace)
+{
+    const struct backend_shape *shape = &plan->shape;
+    const struct launch_places *at = &shape->places;
+    char *const zeros = (char *)workspace + plan->zeros_offset, *const unread =
+                                                                    zeros + plan->row_bytes;
+    bool reads_zeros = false;
+    for (uint32_t i = 0; kernel == CUDA_FORWARD && i < shape->counts.outputs; i++)
+        if (!launch->args[at->y + i].base)
+            row_bind(&launch->args[at->y + i], unread);
+    if (kernel != CUDA_BACKWARD)
+        return false;
+    for (uint32_t i = 0; i < shape->counts.states; i++)
+        if ((shape->state_gradient >> i & 1) && !launch->args[at->gh + i].base) {
+            row_bind(&launch->args[at->gh + i], zeros);
+            reads_zeros = true;
+        }
+    for (uint32_t i = 0; i < shape->counts.outputs; i++)
+        if (!launch->args[at->gy + i].base) {
+            row_bind(&launch->args[at->gy + i], zeros);
+            reads_zeros = true;
+        }
+    /* Gradients of inputs that are one for all channels are summed from the workspace, if wanted.
+     */
+    for (uint32_t i = 0; i < shape->counts.inputs; i++)
+        if (!launch->args[at->dx + i].base &&
+            (!shape->input_has_gradient || shape->input_has_gradient[i]) &&
+            !(shape->input_is_shared && shape->input_is_shared[i]))
+            row_bind(&launch->args[at->dx + i], unread);
+    return reads_zeros;
+}
+
+static prnn_status zeros_write(const struct cuda_plan *plan, void *workspace, cuda_stream stream)
+{
+    const cuda_pointer zeros = (cuda_pointer)(uintptr_t)workspace + plan->zeros_offset;
+    const cuda_result code =
+        cuda_device_api(plan->device)->memset_async(zeros, 0, plan->row_bytes, stream);
+    return code == CUDA_SUCCESS_CODE ? PRNN_OK
+                                     : cuda_device_failed(plan->device, code, "cuMemsetD8Async");
+}
+
 prnn_status cuda_plan_launch(const struct cuda_plan *plan, enum cuda_kernel kernel,
                              struct launch *launch, void *workspace, void *stream)
 {
@@ -343,13 +403,17 @@ prnn_status cuda_plan_launch(const struct cuda_plan *plan, enum cuda_kernel kern
     launch->head.report =
         kernel == CUDA_FORWARD && needs_workspace ? reports_of(plan, workspace) : NULL;
     launch->head.tolerance = plan->shape.tolerance;
+    const bool reads_zeros = needs_workspace && rows_bind(plan, kernel, launch, workspace);
     launch->head.is_near = kernel != CUDA_STEP && is_near(plan, kernel, launch);
     launch->head.is_aligned = launch->head.is_near && is_aligned(plan, kernel, launch);
 
     if ((status = cuda_device_enter(plan->device)) < 0)
         return status;
-    status = cuda_entry_launch(plan->device, &module->main, plan->grids[kernel], launch,
-                               (cuda_stream)stream);
+    if (reads_zeros)
+        status = zeros_write(plan, workspace, (cuda_stream)stream);
+    if (status == PRNN_OK)
+        status = cuda_entry_launch(plan->device, &module->main, plan->grids[kernel], launch,
+                                   (cuda_stream)stream);
     if (status == PRNN_OK && module->reduce.function)
         status = cuda_entry_launch(plan->device, &module->reduce, plan->reduce_grid, launch,
                                    (cuda_stream)stream);

@@ -238,6 +238,45 @@ START_TEST(tensors_that_are_not_aligned_have_the_same_result)
 }
 END_TEST
 
+/* Zeros into a tensor of the device. */
+static void clear(struct net *net, const struct net_tensor *tensor)
+{
+    void *zeros = calloc(tensor->count, tensor->element);
+    ck_assert_ptr_nonnull(zeros);
+    succeeds(prnn_memory_upload(net->context, tensor->data, zeros, tensor->count * tensor->element,
+                                NULL));
+    free(zeros);
+}
+
+/* A gradient that comes in and is not bound is zero; one that goes out is not wanted, and the
+ * others keep their bits. */
+START_TEST(gradients_need_not_be_bound)
+{
+    prnn_problem problem = problem_of(2, 700, 64);
+    struct net net;
+    char *results[2];
+    fine(net_create(&net, device_name(), cell_path("paralstm"), &problem, 0));
+    struct net_tensor *incoming = net_find(&net, "c", 1), *outgoing = net_find(&net, "u_z", 3);
+    ck_assert(incoming && outgoing);
+    for (int k = 0; k < 2; k++) {
+        results[k] = malloc(net.result_bytes);
+        fine(net_fill(&net, 3, NULL));
+        clear(&net, incoming);
+        if (k == 1) {
+            succeeds(prnn_plan_bind(net.plan, net.grads, "c", NULL, 0, 0));
+            succeeds(prnn_plan_bind(net.plan, net.grads, "u_z", NULL, 0, 0));
+        }
+        fine(net_run(&net, NULL));
+        clear(&net, outgoing);
+        fine(net_results(&net, results[k], NULL));
+    }
+    ck_assert_msg(memcmp(results[0], results[1], net.result_bytes) == 0, "other bits");
+    free(results[0]);
+    free(results[1]);
+    net_free(&net);
+}
+END_TEST
+
 /* How far b is from a, in the Euclidean norm. */
 static double difference(const float *a, const float *b, size_t count)
 {
@@ -386,6 +425,7 @@ void gpu_part_library(TCase *tcase)
 {
     tcase_add_test(tcase, steps_one_by_one_have_the_bits_of_forward);
     tcase_add_loop_test(tcase, tensors_that_are_not_aligned_have_the_same_result, 0, 2);
+    tcase_add_test(tcase, gradients_need_not_be_bound);
     if (!device_handle())
         return;
     tcase_add_loop_test(tcase, captured_graph_replays_with_new_inputs, 0, 2);

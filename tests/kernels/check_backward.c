@@ -240,6 +240,71 @@ START_TEST(nan_in_one_gradient_reaches_all_steps_before_it_and_no_other_channel)
 }
 END_TEST
 
+/* The same bits of what two launches write, but of the first input's gradient. */
+static void check_same_but_first(struct kernel_data *a, struct kernel_data *b)
+{
+    for (int g = GROUP_DX; g < GROUP_COUNT; g++)
+        for (uint32_t k = g == GROUP_DX; k < a->counts[g]; k++) {
+            const struct kernel_tensor *s = kernel_tensor_of(a, (enum kernel_group)g, k);
+            const struct kernel_tensor *t = kernel_tensor_of(b, (enum kernel_group)g, k);
+            for (size_t i = 0; s->is_present && i < s->count; i++)
+                ck_assert_msg(kernel_get(s, i) == kernel_get(t, i), "group %d, %u, %zu: %g, %g", g,
+                              k, i, kernel_get(s, i), kernel_get(t, i));
+        }
+}
+
+/* What is not bound is a row of the workspace, the same at every step (runtime/cuda): zeros for a
+ * gradient that comes in, and a row that nobody reads for one that is not wanted. Threads write
+ * there in any order, which the shim would call a race: tried with one sequence in order, where
+ * each channel has one thread. */
+START_TEST(one_row_stands_for_tensors_that_are_not_bound)
+{
+    static const char *const texts[] = {kernel_cell_gru, kernel_cell_output, kernel_cell_chain};
+    const int strategy = _i / 3 % 6;
+    struct assemble_options options =
+        options_of(strategy, _i % 2 ? ASSEMBLE_BF16 : ASSEMBLE_F32, ASSEMBLE_ACCURATE, false);
+    if (strategy == 5)
+        options.strategy = (struct strategy){
+            .lanes = 32, .vc = 1, .tile_chunks = 8, .chunk = 32, .stages = 2, .cluster = 1};
+    kernel_strategy_fit(&options);
+    const bool is_alone = options.strategy.tile_chunks == 1;
+    const struct kernel_shape shape = {.batch = is_alone ? 1 : 2,
+                                       .steps = 150,
+                                       .channels = _i % 2 ? 64 : 13,
+                                       .has_h0 = true,
+                                       .is_aligned = _i % 2,
+                                       .is_reversed = _i % 4 == 0,
+                                       .tolerance = 1e-6};
+    struct kernel_plan plan;
+    struct kernel_data whole, rows;
+    kernel_plan_load(&plan, texts[_i % 3], &options, NULL);
+    kernel_data_create(&whole, &plan, &shape);
+    kernel_data_create(&rows, &plan, &shape);
+    for (int g = GROUP_GH; g <= GROUP_GY; g++)
+        for (uint32_t k = 0; k < whole.counts[g]; k++) {
+            struct kernel_tensor *t[] = {kernel_tensor_of(&whole, (enum kernel_group)g, k),
+                                         kernel_tensor_of(&rows, (enum kernel_group)g, k)};
+            for (size_t i = 0; t[0]->is_present && i < t[0]->count; i++)
+                kernel_set(t[0], i, 0);
+            /* What is behind the first row is not to be read. */
+            for (size_t i = 0; t[1]->is_present && i < t[1]->count; i++)
+                kernel_set(t[1], i, i < (size_t)shape.channels ? 0 : NAN);
+            t[1]->stride_b = t[1]->stride_t = 0;
+        }
+    struct kernel_tensor *unread = kernel_tensor_of(&rows, GROUP_DX, 0);
+    if (is_alone)
+        unread->stride_b = unread->stride_t = 0;
+    kernel_data_run(&whole, SHIM_FORWARD);
+    kernel_data_run(&rows, SHIM_RANDOM);
+    check_same_but_first(&whole, &rows);
+    for (size_t i = (size_t)shape.channels; is_alone && i < unread->count; i++)
+        ck_assert(isnan(kernel_get(unread, i)));
+    kernel_data_free(&whole);
+    kernel_data_free(&rows);
+    kernel_plan_free(&plan);
+}
+END_TEST
+
 START_TEST(every_storage_type_keeps_its_precision)
 {
     static const enum assemble_storage storages[] = {ASSEMBLE_F64, ASSEMBLE_BF16, ASSEMBLE_F16};
@@ -293,6 +358,7 @@ int main(void)
     tcase_add_loop_test(tcase, without_a_tolerance_nothing_is_guessed, 0, LONG_STRATEGIES);
     tcase_add_loop_test(tcase, nan_in_one_gradient_reaches_all_steps_before_it_and_no_other_channel,
                         0, LONG_STRATEGIES);
+    tcase_add_loop_test(tcase, one_row_stands_for_tensors_that_are_not_bound, 0, 18);
     tcase_add_loop_test(tcase, every_storage_type_keeps_its_precision, 0, 3);
     tcase_add_test(tcase, gradients_have_the_same_bits_in_every_order_of_threads);
     Suite *suite = suite_create("backward");

@@ -143,7 +143,8 @@ START_TEST(grids_follow_the_rules_of_the_skeletons)
     /* [3 * 1][3 params][72] and [3 segments][3 * 100 rows] of the shared input, then reports of
      * 3*3*4. */
     const size_t partial = (3 * 3 * 72 + 3 * 300) * sizeof(float);
-    const size_t at = (partial + 255) / 256 * 256;
+    /* Between them two rows of 72 floats. */
+    const size_t at = (partial + 255) / 256 * 256 + 2 * 512;
     ck_assert_uint_eq(cuda_plan_workspace_size(plan), at + 36 * sizeof(struct prnn_block_report));
     ck_assert_uint_le(cuda_plan_workspace_size(plan), sizeof workspace);
 
@@ -177,6 +178,74 @@ START_TEST(grids_follow_the_rules_of_the_skeletons)
     ck_assert_double_eq(head->tolerance, 1e-6);
     head = (const void *)fake->launched[1].argument;
     ck_assert_ptr_null(head->report);
+    cuda_plan_free(plan);
+    cuda_device_close(device);
+    nothing_alive();
+}
+END_TEST
+
+/* The argument of the launch before 'back' others. */
+static const struct launch *launched(int back)
+{
+    return (const void *)fake->launched[(fake->launches - 1 - back) % 4].argument;
+}
+
+static void check_row(const struct prnn_arg *arg, const void *row)
+{
+    ck_assert_ptr_eq(arg->base, row);
+    ck_assert_int_eq(arg->stride_b, 0);
+    ck_assert_int_eq(arg->stride_t, 0);
+}
+
+/* Kernels read and write their rows at every step. */
+START_TEST(rows_of_the_workspace_stand_for_what_is_not_bound)
+{
+    static struct launch launch;
+    static _Alignas(256) unsigned char workspace[1 << 16];
+    static _Alignas(256) float bound[256];
+    struct backend_shape shape = shape_make();
+    const struct launch_places *at = &shape.places;
+    struct cuda_device *device = device_make();
+    struct cuda_plan *plan;
+    shape.state_gradient = 1;
+    ck_assert_int_eq(cuda_plan_create(&plan, device, &shape, texts, NULL), PRNN_OK);
+    ck_assert_uint_le(cuda_plan_workspace_size(plan), sizeof workspace);
+    unsigned char *const zeros = workspace + cuda_plan_workspace_size(plan) -
+                                 36 * sizeof(struct prnn_block_report) - 2 * 512;
+    memset(workspace, 0xff, sizeof workspace);
+    ck_assert_int_eq(cuda_plan_launch(plan, CUDA_FORWARD, &launch, workspace, NULL), PRNN_OK);
+    check_row(&launched(0)->args[at->y], zeros + 512);
+    ck_assert_ptr_null(launched(0)->args[at->h].base);
+    ck_assert_int_eq(zeros[0], 0xff);
+
+    memset(&launch, 0, sizeof launch);
+    ck_assert_int_eq(cuda_plan_launch(plan, CUDA_BACKWARD, &launch, workspace, NULL), PRNN_OK);
+    for (int back = 0; back < 2; back++) { /* the sums have the same argument */
+        check_row(&launched(back)->args[at->gh], zeros);
+        check_row(&launched(back)->args[at->gy], zeros);
+        check_row(&launched(back)->args[at->dx], zeros + 512);
+        /* One for all channels: from the sums, where it is wanted. */
+        ck_assert_ptr_null(launched(back)->args[at->dx + 1].base);
+        ck_assert_ptr_null(launched(back)->args[at->dp].base);
+        ck_assert_ptr_null(launched(back)->args[at->dh0].base);
+        ck_assert_ptr_null(launched(back)->args[at->ght].base);
+    }
+    for (int i = 0; i < 72 * 4; i++)
+        ck_assert_int_eq(zeros[i], 0);
+    ck_assert_int_eq(zeros[512], 0xff);
+
+    /* What is bound stays, and nothing is enqueued but the kernels. */
+    memset(&launch, 0, sizeof launch);
+    const uint32_t places[] = {at->gh, at->gy, at->dx};
+    for (int i = 0; i < 3; i++)
+        launch.args[places[i]] = (struct prnn_arg){bound, 72 * 100, 72};
+    const int calls = fake->calls;
+    ck_assert_int_eq(cuda_plan_launch(plan, CUDA_BACKWARD, &launch, workspace, NULL), PRNN_OK);
+    ck_assert_int_eq(fake->calls, calls + 4);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_ptr_eq(launched(1)->args[places[i]].base, bound);
+        ck_assert_int_eq(launched(1)->args[places[i]].stride_t, 72);
+    }
     cuda_plan_free(plan);
     cuda_device_close(device);
     nothing_alive();
@@ -606,6 +675,7 @@ int main(void)
     tcase_add_checked_fixture(cases, setup, NULL);
     tcase_set_timeout(cases, 100);
     tcase_add_test(cases, grids_follow_the_rules_of_the_skeletons);
+    tcase_add_test(cases, rows_of_the_workspace_stand_for_what_is_not_bound);
     tcase_add_test(cases, a_launch_is_push_launch_and_pop_and_nothing_else);
     tcase_add_test(cases, every_call_of_the_driver_may_fail);
     tcase_add_test(cases, an_image_from_the_cache_that_the_driver_refuses_is_made_again_once);
