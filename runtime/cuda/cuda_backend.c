@@ -117,7 +117,7 @@ static prnn_status workspace_find(struct cuda_plan *plan,
     row -= row % CUDA_WORKSPACE_ALIGNMENT;
     plan->zeros_offset = (size_t)bytes;
     plan->row_bytes = (size_t)row;
-    if (!add(&bytes, bytes, row) || !add(&bytes, bytes, row))
+    if (!multiply(&row, row, 2) || !add(&bytes, bytes, row))
         return status_set(PRNN_E_LIMIT, "the workspace is too large");
     plan->report_offset = (size_t)bytes;
     if (!add(&bytes, bytes, reports))
