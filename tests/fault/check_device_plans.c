@@ -235,12 +235,12 @@ START_TEST(a_plan_is_tuned_on_the_tensors_of_the_caller)
         line_of(line[i], tuned, i ? "backward strategy" : "strategy");
         ck_assert_msg(strncmp(line[i], "W1 ", 3) != 0, "%s", line[i]);
         line_of(other, tuned, i ? "backward expected" : "expected");
-        double now, before, in_order;
-        ck_assert_msg(sscanf(other, "%lf ms, measured (%lf before, %lf in order)", &now, &before,
+        double now, earlier, in_order;
+        ck_assert_msg(sscanf(other, "%lf ms, measured (%lf before, %lf in order)", &now, &earlier,
                              &in_order) == 3,
                       "%s", other);
         /* Before it ran in order. */
-        ck_assert_msg(0 < now && now < 0.98 * in_order && in_order <= before, "%s", other);
+        ck_assert_msg(0 < now && now < 0.98 * in_order && in_order <= earlier, "%s", other);
     }
     /* What was launched last is the new plan's: forward, backward, and the sums of gradients. */
     ck_assert_ptr_nonnull(strstr(fake->launched[(fake->launches - 3) % 4].name, "forward"));
