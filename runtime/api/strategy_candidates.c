@@ -46,7 +46,7 @@ static void look(void *context, const struct strategy *strategy)
         return;
     struct kind *kind = &kinds->all[kind_of(strategy, kinds->problem)];
     model_predict(&prediction, kinds->problem, strategy);
-    if (!kind->seconds || prediction.seconds < kind->seconds)
+    if (!(kind->seconds > 0) || prediction.seconds < kind->seconds)
         *kind = (struct kind){*strategy, prediction.seconds};
 }
 
