@@ -206,6 +206,13 @@ static int upload(struct trial *trial, void **device, void *host, const struct t
     return command_status(status, tensor->binding);
 }
 
+static int workspace_make(struct trial *trial)
+{
+    return command_status(
+        prnn_memory_alloc(trial->ctx, &trial->workspace, prnn_plan_workspace_size(trial->plan)),
+        "workspace");
+}
+
 static int bind_all(struct trial *trial)
 {
     for (uint32_t i = 0; i < trial->tensor_count; i++) {
@@ -221,9 +228,7 @@ static int bind_all(struct trial *trial)
         if (code)
             return code;
     }
-    return command_status(
-        prnn_memory_alloc(trial->ctx, &trial->workspace, prnn_plan_workspace_size(trial->plan)),
-        "workspace");
+    return workspace_make(trial);
 }
 
 /* Another plan, and a workspace for it. */
@@ -238,9 +243,7 @@ static int tune(struct trial *trial, const char *path)
     trial->plan = tuned;
     prnn_memory_free(trial->ctx, trial->workspace);
     trial->workspace = NULL;
-    return command_status(
-        prnn_memory_alloc(trial->ctx, &trial->workspace, prnn_plan_workspace_size(tuned)),
-        "workspace");
+    return workspace_make(trial);
 }
 
 prnn_status trial_load_cell(prnn_cell **out, struct invocation *inv, prnn_context *ctx,

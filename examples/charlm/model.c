@@ -327,10 +327,10 @@ const char *model_plan_describe(const struct model *model, int layer)
 
 prnn_status model_tune(struct model *model)
 {
-    prnn_status st = PRNN_OK;
     size_t largest = 0;
-    for (int l = 0; st >= 0 && l < model->shape.layers; l++) {
+    for (int l = 0; l < model->shape.layers; l++) {
         prnn_plan *tuned;
+        prnn_status st;
         if ((st = recurrence_tune(&tuned, model->layers[l], plan_of(model, l))) < 0)
             return st;
         prnn_plan_free(model->tuned[l]);

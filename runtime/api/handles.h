@@ -94,6 +94,8 @@ prnn_status refusal_status(const struct pipeline_text *text, const struct unit *
 /* Another plan of the same problem without kernels, which prnn_plan_free() takes. */
 prnn_status plan_copy_shape(prnn_plan **out, const prnn_plan *like);
 prnn_status plan_create_cpu(prnn_plan *plan);
+/* The end of making a plan: the caller has it, or it is freed. 'st' of what came before. */
+prnn_status plan_made(prnn_plan **out, prnn_plan *plan, prnn_status st);
 
 /* Strategies of the forward and the backward kernel that somebody has asked for. */
 struct wish {

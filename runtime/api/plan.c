@@ -210,6 +210,17 @@ prnn_status plan_create_cpu(prnn_plan *plan)
     return st;
 }
 
+prnn_status plan_made(prnn_plan **out, prnn_plan *plan, prnn_status st)
+{
+    if (st >= 0 && !plan->description)
+        st = status_set(PRNN_E_NOMEM, "no memory for a plan");
+    if (st < 0)
+        prnn_plan_free(plan);
+    else
+        *out = plan;
+    return st;
+}
+
 /* PARARNNC_TUNED=ignore, or the strategy "model", passes over what was measured and stored. */
 static prnn_status create_on_device(prnn_plan *plan, const char *strategy)
 {
@@ -258,13 +269,7 @@ prnn_status prnn_plan_create(prnn_plan **out, const prnn_cell *cell, const prnn_
         st = slots_find(plan);
     if (st >= 0)
         st = plan->ctx->cuda ? create_on_device(plan, problem->strategy) : plan_create_cpu(plan);
-    if (st >= 0 && !plan->description)
-        st = status_set(PRNN_E_NOMEM, "no memory for a plan");
-    if (st < 0)
-        prnn_plan_free(plan);
-    else
-        *out = plan;
-    return st;
+    return plan_made(out, plan, st);
 }
 
 void prnn_plan_free(prnn_plan *plan)
@@ -348,11 +353,5 @@ prnn_status prnn_scan_plan_create(prnn_plan **out, prnn_context *ctx,
         if (!plan->scan)
             st = status_set(PRNN_E_NOMEM, "no memory for a plan");
     }
-    if (st >= 0 && !plan->description)
-        st = status_set(PRNN_E_NOMEM, "no memory for a plan");
-    if (st < 0)
-        prnn_plan_free(plan);
-    else
-        *out = plan;
-    return st;
+    return plan_made(out, plan, st);
 }

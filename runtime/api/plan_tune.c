@@ -289,11 +289,5 @@ prnn_status prnn_plan_tune(prnn_plan **out, const prnn_plan *plan, const prnn_te
     if ((st = check_not_carried(plan, args)) < 0 || (st = plan_copy_shape(&made, plan)) < 0)
         return st;
     st = plan->cuda ? tune_on_device(made, &run) : plan_create_cpu(made);
-    if (st >= 0 && !made->description)
-        st = status_set(PRNN_E_NOMEM, "no memory for a plan");
-    if (st < 0)
-        prnn_plan_free(made);
-    else
-        *out = made;
-    return st;
+    return plan_made(out, made, st);
 }

@@ -18,8 +18,8 @@ struct cuda_plan {
     bool *flags;
     struct cuda_compiled modules[CUDA_KERNEL_COUNT];
     uint32_t grids[CUDA_KERNEL_COUNT], reduce_grid;
-    size_t zeros_offset,
-        row_bytes; /* of the row of zeros; the one that nobody reads is behind it */
+    size_t zeros_offset; /* of the row of zeros; the row that nobody reads is behind it */
+    size_t row_bytes;    /* of either */
     size_t report_offset, workspace_size;
     char words[4096];
 };
@@ -332,10 +332,13 @@ static struct prnn_block_report *reports_of(const struct cuda_plan *plan, const 
     return (struct prnn_block_report *)((uintptr_t)workspace + plan->report_offset);
 }
 
-/* A row at every step and of every sequence. */
-static void row_bind(struct prnn_arg *arg, void *row)
+/* Whether it was not bound: then it is the row, at every step and of every sequence. */
+static bool row_bind(struct prnn_arg *arg, void *row)
 {
+    if (arg->base)
+        return false;
     *arg = (struct prnn_arg){row, 0, 0};
+    return true;
 }
 
 /* Rows of the workspace where the kernel reads or writes a tensor that is not bound. Returns
@@ -345,31 +348,23 @@ static bool rows_bind(const struct cuda_plan *plan, enum cuda_kernel kernel, str
 {
     const struct backend_shape *shape = &plan->shape;
     const struct launch_places *at = &shape->places;
-    char *const zeros = (char *)workspace + plan->zeros_offset, *const unread =
-                                                                    zeros + plan->row_bytes;
+    char *const zeros = (char *)workspace + plan->zeros_offset;
+    char *const unread = zeros + plan->row_bytes;
     bool reads_zeros = false;
     for (uint32_t i = 0; kernel == CUDA_FORWARD && i < shape->counts.outputs; i++)
-        if (!launch->args[at->y + i].base)
-            row_bind(&launch->args[at->y + i], unread);
+        (void)row_bind(&launch->args[at->y + i], unread);
     if (kernel != CUDA_BACKWARD)
         return false;
     for (uint32_t i = 0; i < shape->counts.states; i++)
-        if ((shape->state_gradient >> i & 1) && !launch->args[at->gh + i].base) {
-            row_bind(&launch->args[at->gh + i], zeros);
-            reads_zeros = true;
-        }
+        if (shape->state_gradient >> i & 1)
+            reads_zeros |= row_bind(&launch->args[at->gh + i], zeros);
     for (uint32_t i = 0; i < shape->counts.outputs; i++)
-        if (!launch->args[at->gy + i].base) {
-            row_bind(&launch->args[at->gy + i], zeros);
-            reads_zeros = true;
-        }
-    /* Gradients of inputs that are one for all channels are summed from the workspace, if wanted.
-     */
+        reads_zeros |= row_bind(&launch->args[at->gy + i], zeros);
+    /* Those of inputs that are one for all channels are summed from the workspace, if wanted. */
     for (uint32_t i = 0; i < shape->counts.inputs; i++)
-        if (!launch->args[at->dx + i].base &&
-            (!shape->input_has_gradient || shape->input_has_gradient[i]) &&
+        if ((!shape->input_has_gradient || shape->input_has_gradient[i]) &&
             !(shape->input_is_shared && shape->input_is_shared[i]))
-            row_bind(&launch->args[at->dx + i], unread);
+            (void)row_bind(&launch->args[at->dx + i], unread);
     return reads_zeros;
 }
 

@@ -7,7 +7,7 @@
  *         [sequence rows][channels], in the arithmetic type
  *     at the next multiple of 256 bytes, unless the plan is of a scan: a row of zeros and a row that
  *         nobody reads, [channels] of the storage type, each up to a multiple of 256 bytes. They stand
- *         for gradients that are not bound: kernels read and write their rows at every step
+ *         for gradients and outputs that are not bound: kernels read and write their rows at every step
  *     struct prnn_block_report [thread blocks of the forward grid]
  */
 #ifndef PRNN_CUDA_BACKEND_H
