@@ -230,9 +230,19 @@ static bool direct_is_known(const struct strategy *s, const struct model_problem
            s->lanes * s->tile_chunks <= 512 && row_bytes(s, problem) >= 32;
 }
 
+/* Backward, of fewer than 64 channels, where the device is full: more than 256 threads were up to
+ * 15 % slower than 256 of them, and three stages that take more than 100 KiB than two. */
+static bool is_too_much(const struct assemble_options *options, const struct model_problem *problem)
+{
+    enum { THREADS = 256, BYTES = 100 << 10 };
+    const struct strategy *s = &options->strategy;
+    return s->lanes * s->tile_chunks > THREADS ||
+           (s->stages > 2 && assemble_shared_bytes(problem->unit->ir, options) > BYTES);
+}
+
 bool strategy_is_known(const struct strategy *strategy, const struct model_problem *problem)
 {
-    enum { RECURRENCES_OF_CLUSTERS = 512 };
+    enum { RECURRENCES_OF_CLUSTERS = 512, RECURRENCES_FILL = 1024 };
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
     struct assemble_options options = problem->options;
@@ -260,13 +270,18 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
         strategy->lanes < (is_hard && chunks == 64 ? 4 : 8) ||
         (is_backward && strategy->chunk > (is_narrow ? 16 : 8)))
         return false;
+    if (is_backward && strategy->lanes < 64 && strategy->cluster == 1 &&
+        problem->batch * problem->channels >= RECURRENCES_FILL && is_too_much(&options, problem))
+        return false;
     if (strategy->cluster == 1)
         return strategy->lanes <= 64 && chunks <= 64;
     const bool has_six = (is_narrow || is_backward) && strategy->cluster == 6;
-    /* Backward, of 16 channels, fewer chunks than 32 were slower, in f32 with two stages up to a
+    /* Backward, of 16 channels, fewer chunks than 32 were slower, but for cells of several states,
+     * for which 32 of 4 steps were slower than 16 of 8; in f32 with two stages they were up to a
      * fifth faster than clusters of 7 with 8 channels. */
+    const uint32_t fewest = problem->unit->ir->states > 1 ? 16 : 32;
     if (is_backward && strategy->lanes == 16 &&
-        (chunks < 32 || strategy->stages > (is_narrow ? 3 : 2)))
+        (chunks < fewest || strategy->chunk < 8 || strategy->stages > (is_narrow ? 3 : 2)))
         return false;
     return strategy->lanes <= (has_six ? 16 : 8) && chunks <= (has_six && is_backward ? 32 : 16) &&
            (double)problem->batch * (double)problem->channels <= RECURRENCES_OF_CLUSTERS;

@@ -24,7 +24,9 @@ struct constants {
     double chunk_value;
     double chunk_tile;
     double chunk_cluster; /* ... and barrier of a cluster */
-    double chunk_rows;    /* ... factor of the time of rows of fewer than 64 channels */
+    double chunk_scan;    /* ... instructions of the scan for each chunk before a thread's own */
+    double ring_rows;     /* with a ring, in chunks: of the time of all rows, each time they are
+                             halved from 256 bytes, at first */
     double overlap; /* instructions of a warp that cannot hide behind its own chain, clocks each */
     double scan;    /* for each chunk before a thread's own */
     double barrier; /* and for what stands beside it in a correction */
@@ -72,11 +74,12 @@ static const struct constants fitted = {
     .adjoint_issue = 1.8,
     .adjoint_value = 5,
     .adjoint_tile = 300,
-    .chunk_issue = 1,
-    .chunk_value = 4.7,
-    .chunk_tile = 300,
-    .chunk_cluster = 1500,
-    .chunk_rows = 1.05,
+    .chunk_issue = 1.2,
+    .chunk_value = 3.6,
+    .chunk_tile = 70,
+    .chunk_cluster = 1600,
+    .chunk_scan = 13,
+    .ring_rows = 0.0225,
     .overlap = 0.026,
     .scan = 11,
     .barrier = 93,
@@ -105,7 +108,7 @@ static const struct constants fitted = {
     .long_tile = 1.3,
     .long_slice = 400,
     .long_guess = 0.75,
-    .kept = 0.35,
+    .kept = 0.57,
 };
 
 enum { SCHEDULERS = 4, SPECIAL_UNITS = 16, SHARED_RESERVED = 1024, BLOCKS_MOST = 16 };
@@ -176,9 +179,10 @@ static double scan_of(const struct context *c, double *issue)
     const double levels = log2(group), groups = chunks / group;
     const double vc = c->strategy->vc, weight = 0.5 * (c->states + c->matrix);
     const double others = cluster > 1 ? cluster : 0;
-    const double barrier =
-        c->problem->options.kernel == ASSEMBLE_BACKWARD ? k->chunk_cluster : k->cluster;
-    *issue = vc * weight * k->scan_issue * (levels + 0.5 * (groups + others));
+    const bool is_backward = c->problem->options.kernel == ASSEMBLE_BACKWARD;
+    const double barrier = is_backward ? k->chunk_cluster : k->cluster;
+    *issue = vc * weight * (is_backward ? k->chunk_scan : k->scan_issue) *
+             (levels + 0.5 * (groups + others));
     return weight * k->scan * (levels + groups + others) + k->barrier +
            (cluster > 1 ? barrier + k->cluster_each * cluster : 0);
 }
@@ -568,8 +572,9 @@ static void predict(struct prediction *out, const struct model_problem *problem,
         const double short_of = fmax(log2(128 / (width * bytes)), 0);
         rows = 1 + k->direct_short * short_of * (short_of + 1);
         traffic = rows * (1 + k->direct_again * again * c.reads / (c.reads + c.writes));
-    } else if (options.kernel == ASSEMBLE_BACKWARD && s->lanes == 32 && s->vc == 1) {
-        traffic = k->chunk_rows;
+    } else if (!strategy_is_sequential(s)) {
+        const double short_of = fmax(log2(256 / (width * bytes)), 0);
+        traffic = 1 + k->ring_rows * short_of * (short_of + 1);
     }
     /* The last tile may be for the most part behind the sequence. */
     const double used = (double)problem->seq_len / (tiles * steps * s->cluster);

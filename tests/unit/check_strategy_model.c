@@ -130,14 +130,20 @@ START_TEST(nothing_is_chosen_that_is_predicted_slower_than_running_in_order)
             ck_assert(strategy_is_sequential(&order));
             model_predict(&p_order, &problem, &order);
             ck_assert_msg(p.seconds <= p_order.seconds, "%s shape %d kernel %d", cells[_i], s, k);
-            ck_assert(strategy_is_sequential(&chosen) || p.seconds < 0.95 * p_order.seconds);
+            /* A guess may fail. */
+            struct assemble_options options = problem.options;
+            options.strategy = chosen;
+            const bool guesses = k == 0 || assemble_is_long(&options);
+            ck_assert(strategy_is_sequential(&chosen) ||
+                      p.seconds < (guesses ? 0.95 : 1) * p_order.seconds);
         }
     unit_free(unit);
 }
 END_TEST
 
 /* A cell that forgets within some steps needs no correction, and then no ring; one that does not
- * has no use for long chunks of which the first run is for nothing. */
+ * has no use for long chunks of which the first run is for nothing. Nor are they worth it in f32,
+ * where short ones, which do not depend on what the cell has learnt, take little more. */
 START_TEST(few_recurrences_that_forget_do_without_corrections)
 {
     static const struct {
@@ -155,11 +161,15 @@ START_TEST(few_recurrences_that_forget_do_without_corrections)
     strategy_choose(&chosen, &p, &problem);
     ck_assert_int_eq(chosen.stages == 0, cells[_i].forgets);
     ck_assert((p.corrections <= 0) == cells[_i].forgets || strategy_is_sequential(&chosen));
-    const struct model_problem backward = problem_of(1, 16384, 1024, ASSEMBLE_BACKWARD);
-    struct assemble_options options = backward.options;
-    strategy_choose(&options.strategy, &p, &backward);
-    ck_assert_uint_ge(options.strategy.stages, 2);
-    ck_assert_int_eq(assemble_is_long(&options), cells[_i].forgets);
+    for (int is_narrow = 0; is_narrow < 2; is_narrow++) {
+        struct model_problem backward = problem_of(1, 16384, 1024, ASSEMBLE_BACKWARD);
+        if (is_narrow)
+            as_fast_bf16(&backward);
+        struct assemble_options options = backward.options;
+        strategy_choose(&options.strategy, &p, &backward);
+        ck_assert_uint_ge(options.strategy.stages, 2);
+        ck_assert_int_eq(assemble_is_long(&options), is_narrow && cells[_i].forgets);
+    }
     unit_free(unit);
 }
 END_TEST
