@@ -155,7 +155,7 @@ struct best {
  * that guessed as in short chunks, which do not depend on it, and affine cells 2.5 to 5 times
  * forward (decision 0014). So guessing has to be predicted that much faster; in 16 bits short
  * chunks lose more, and guesses fail less often. */
-#define RISK_OF_GUESS 1.35
+#define RISK_OF_GUESS 1.5
 #define RISK_OF_GUESS_NARROW 1.08
 
 static double risk_of_guess(const struct model_problem *problem)
@@ -166,18 +166,28 @@ static double risk_of_guess(const struct model_problem *problem)
 
 /* Factor of the time of a strategy that is compared with others. Long chunks of the backward pass
  * were predicted up to 1.25 times too fast where a step reads and writes many values (slstm_r0,
- * titans_lite, minlstm), those of few values were not, but for clusters of 4 by a tenth. Short
- * chunks in clusters of 7 were predicted up to 1.2 times too fast against those of 6. */
+ * titans_lite, minlstm), those of few values were not, but for clusters of 4 by a tenth; of 16
+ * channels in pairs of thread blocks 1.4 times (slstm, slstm_r0, elman_heads). Short chunks in
+ * clusters of 7 were predicted up to 1.2 times too fast against those of 6; 32 of them alone on a
+ * multiprocessor, of cells of many states, 1.35 times too slow (slstm, elman_heads). */
 static double handicap(const struct model_problem *problem, const struct strategy *strategy)
 {
-    enum { VALUES_FEW = 6 };
+    enum { VALUES_FEW = 6, STATES_FEW = 2 };
     const struct cost *cost = &problem->unit->backward;
     struct assemble_options options = problem->options;
     options.strategy = *strategy;
     if (options.kernel == ASSEMBLE_FORWARD)
         return !strategy->stages && problem->unit->structure.is_affine ? risk_of_guess(problem) : 1;
-    if (!assemble_is_long(&options))
+    if (!assemble_is_long(&options)) {
+        const bool is_alone = problem->batch * problem->channels <=
+                              (int64_t)strategy->lanes * problem->device->multiprocessors;
+        if (problem->unit->ir->states > STATES_FEW && strategy->tile_chunks == 32 && is_alone &&
+            strategy->cluster == 1)
+            return 0.75;
         return strategy->cluster == 7 ? 1.2 : 1;
+    }
+    if (strategy->lanes == 16 && strategy->cluster == 2)
+        return 1.4 * risk_of_guess(problem);
     if (cost->values_read + cost->values_written > VALUES_FEW)
         return 1.15 * risk_of_guess(problem);
     return (strategy->cluster == 4 ? 1.1 : 1) * risk_of_guess(problem);
