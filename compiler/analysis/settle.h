@@ -62,7 +62,8 @@ static inline bool settle_is_trusted(const struct settle *settle)
 }
 
 /* Steps before an entry from which a kernel guesses it: 24 steps of a gated cell leave 1e-3 of what
- * was before, 16 leave 1e-2 (docs/kernels.md), which is what one more correction may have to move.
+ * was before, 16 leave 1e-2 (docs/decisions/0009-warm-guess.md), which is what one more correction
+ * may have to move.
  */
 static inline uint32_t settle_warm_steps(enum settle_rounding rounding, bool is_recorded)
 {
@@ -71,9 +72,9 @@ static inline uint32_t settle_warm_steps(enum settle_rounding rounding, bool is_
 
 /* Steps before an entry that a kernel without a ring runs, the last 'exact' of them without
  * approximations. 40 steps of a gated cell leave more than is allowed of what was before in one
- * entry of 40,000, 48 in none of 366,000; for 16 bits 24 and 28 (docs/kernels.md). 'wanted': of a
- * cell that takes longer to forget; 0: these. What an approximation leaves is about what is allowed
- * in 16 bits, so there a quarter of them is enough for it to fade. */
+ * entry of 40,000, 48 in none of 366,000; for 16 bits 24 and 28 (docs/decisions/0011-no-ring.md).
+ * 'wanted': of a cell that takes longer to forget; 0: these. What an approximation leaves is about
+ * what is allowed in 16 bits, so there a quarter of them is enough for it to fade. */
 struct settle_steps {
     uint32_t all, exact;
 };

@@ -470,7 +470,7 @@ static double round_clocks(const struct share *tile, double blocks, double threa
 /* A cluster lies in one group of multiprocessors, and groups differ. An H100 of 132 of them took as
  * long for 16 clusters of 6 thread blocks that fill a multiprocessor as for one, twice as long for
  * 16 of 7 and for 32 of 4, but not for 32 of 7 that fill half of one: six groups of 18 and two of
- * 12 explain all that was measured. An H200 has others, which its driver tells (docs/kernels.md).
+ * 12 explain all that was measured. An H200 has others, which its driver tells (docs/measurements.md).
  */
 static double rounds_of_clusters(const struct cuda_clusters *clusters, double blocks,
                                  double cluster, double room, double processors)
