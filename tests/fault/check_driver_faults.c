@@ -244,6 +244,22 @@ START_TEST(a_driver_that_fails_from_some_call_on_ends_in_a_status)
 }
 END_TEST
 
+/* What is asked for a key of the cache: what is not told gives another key,
+ * which costs a compilation at most. Before that it is asked which architectures there are. */
+static bool was_question(void)
+{
+    return !strcmp(fake_nvrtc->failed, "fake_version") ||
+           !strcmp(fake_nvrtc->failed, "fake_arch_count") ||
+           !strcmp(fake_nvrtc->failed, "fake_archs");
+}
+
+/* The log of a fine compilation, and its end. Which call has a number depends on the threads. */
+static bool was_beside(void)
+{
+    return !strcmp(fake_nvrtc->failed, "fake_log_size") ||
+           !strcmp(fake_nvrtc->failed, "fake_log") || !strcmp(fake_nvrtc->failed, "fake_destroy");
+}
+
 START_TEST(every_nvrtc_call_may_fail)
 {
     static const struct {
@@ -260,7 +276,7 @@ START_TEST(every_nvrtc_call_may_fail)
         {99, PRNN_E_BACKEND},
     };
     struct use use = {0};
-    int n, unnoticed = 0;
+    int n, unanswered = 0; /* questions that had a consequence */
     ck_assert_int_eq(setenv("PARARNNC_CACHE_DIR", "none", 1), 0);
     ck_assert_int_eq(use_run(&use), PRNN_OK);
     const uint64_t expected = use.digest;
@@ -275,8 +291,10 @@ START_TEST(every_nvrtc_call_may_fail)
         figures[NVRTC_CALLS].goal++;
         if (st == PRNN_OK) {
             ck_assert_uint_eq(use.digest, expected);
-            unnoticed++; /* the log of a fine compilation, destroying a program */
+            ck_assert_msg(was_question() || was_beside(), "%s failed unnoticed",
+                          fake_nvrtc->failed);
         } else {
+            unanswered += was_question();
             /* A version or an architecture that is not told is no NVRTC, or none for the device. */
             ck_assert_msg(st == rows[_i].status || st == PRNN_E_BACKEND || st == PRNN_E_UNSUPPORTED,
                           "call %d gave %d: %s, '%s'", n, rows[_i].code, prnn_status_name(st),
@@ -294,9 +312,7 @@ START_TEST(every_nvrtc_call_may_fail)
         figures[NVRTC_CALLS].reached++;
     }
     ck_assert_msg(n > 20 && n < 1000, "%d calls", n);
-    /* The log (two calls) and the end of four compilations, and three questions for each of eight
-     * keys: a version that is not told gives another key, which costs a compilation at most. */
-    ck_assert_msg(unnoticed <= 4 * 3 + 8 * 3, "%d of %d failures had no consequence", unnoticed, n);
+    ck_assert_int_ge(unanswered, 3);
     use_end(&use);
     nothing_alive("after", n, rows[_i].code);
 }

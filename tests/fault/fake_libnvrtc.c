@@ -18,21 +18,23 @@ enum { ARCHITECTURES = sizeof architectures / sizeof *architectures };
 #include "nvrtc_api.def"
 #undef NVRTC_API
 
-static nvrtc_code answer(void)
+static nvrtc_code answer(const char *function)
 {
     pthread_mutex_lock(&lock);
-    const int code = ++fake_nvrtc.calls == fake_nvrtc.fail_at ? fake_nvrtc.fail_code : 0;
+    const bool fails = ++fake_nvrtc.calls == fake_nvrtc.fail_at;
+    if (fails)
+        fake_nvrtc.failed = function;
     pthread_mutex_unlock(&lock);
-    return code;
+    return fails ? fake_nvrtc.fail_code : 0;
 }
 
 /* With a program that must be alive. */
-static nvrtc_code answer_for(nvrtc_program program)
+static nvrtc_code answer_for(const char *function, nvrtc_program program)
 {
     pthread_mutex_lock(&lock);
     fake_nvrtc.misused += !program || fake_nvrtc.programs < 1;
     pthread_mutex_unlock(&lock);
-    return answer();
+    return answer(function);
 }
 
 static const char *fake_get_error_string(nvrtc_code code)
@@ -46,26 +48,26 @@ static nvrtc_code fake_version(int *major, int *minor)
 {
     *major = fake_nvrtc.major;
     *minor = fake_nvrtc.minor;
-    return answer();
+    return answer(__func__);
 }
 
 static nvrtc_code fake_arch_count(int *out)
 {
     *out = ARCHITECTURES;
-    return answer();
+    return answer(__func__);
 }
 
 static nvrtc_code fake_archs(int *out)
 {
     memcpy(out, architectures, sizeof architectures);
-    return answer();
+    return answer(__func__);
 }
 
 static nvrtc_code fake_create(nvrtc_program *out, const char *text, const char *name, int count,
                               const char *const *headers, const char *const *names)
 {
     (void)text, (void)name, (void)count, (void)headers, (void)names;
-    const nvrtc_code code = answer();
+    const nvrtc_code code = answer(__func__);
     if (code)
         return code;
     pthread_mutex_lock(&lock);
@@ -76,7 +78,7 @@ static nvrtc_code fake_create(nvrtc_program *out, const char *text, const char *
 
 static nvrtc_code fake_destroy(nvrtc_program *program)
 {
-    const nvrtc_code code = answer_for(*program);
+    const nvrtc_code code = answer_for(__func__, *program);
     pthread_mutex_lock(&lock);
     fake_nvrtc.programs--;
     pthread_mutex_unlock(&lock);
@@ -87,32 +89,32 @@ static nvrtc_code fake_destroy(nvrtc_program *program)
 static nvrtc_code fake_compile(nvrtc_program program, int count, const char *const *options)
 {
     (void)count, (void)options;
-    const nvrtc_code code = answer_for(program);
+    const nvrtc_code code = answer_for(__func__, program);
     return code ? code : fake_nvrtc.compile_code;
 }
 
 static nvrtc_code fake_log_size(nvrtc_program program, size_t *out)
 {
     *out = strlen(fake_nvrtc.log) + 1;
-    return answer_for(program);
+    return answer_for(__func__, program);
 }
 
 static nvrtc_code fake_log(nvrtc_program program, char *out)
 {
     strcpy(out, fake_nvrtc.log);
-    return answer_for(program);
+    return answer_for(__func__, program);
 }
 
 static nvrtc_code fake_cubin_size(nvrtc_program program, size_t *out)
 {
     *out = sizeof image;
-    return answer_for(program);
+    return answer_for(__func__, program);
 }
 
 static nvrtc_code fake_cubin(nvrtc_program program, char *out)
 {
     memcpy(out, image, sizeof image);
-    return answer_for(program);
+    return answer_for(__func__, program);
 }
 
 static nvrtc_code fake_ptx_size(nvrtc_program program, size_t *out)

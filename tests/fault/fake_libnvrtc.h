@@ -6,6 +6,7 @@
 
 struct fake_nvrtc {
     int fail_at, fail_code; /* the call of this number fails; 0: none */
+    const char *failed;     /* the function of fake_libnvrtc.c that it was */
     int calls;
     int programs;     /* alive */
     int misused;      /* calls with a program that is not alive */
