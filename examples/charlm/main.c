@@ -41,7 +41,10 @@ static int exit_code(prnn_status st)
 
 static int fail(prnn_status st)
 {
-    fprintf(stderr, "charlm: %s: %s\n", prnn_status_name(st), prnn_last_error());
+    const char *words = prnn_last_error();
+    /* What this program does not take it has said itself. */
+    if (*words || st != PRNN_E_UNSUPPORTED)
+        fprintf(stderr, "charlm: %s%s%s\n", prnn_status_name(st), *words ? ": " : "", words);
     return exit_code(st);
 }
 

@@ -56,15 +56,23 @@ prnn_status recurrence_layout_make(struct recurrence_layout *out, prnn_context *
     out->width = width;
     out->channels = width / (int)out->output.count;
     for (uint32_t i = 0; i < info.inputs; i++) {
-        out->is_projected[i] = out->input[i].has_gradient && !out->input[i].has_range;
+        const struct prnn_value_info *input = &out->input[i];
+        /* Held at some value instead, it would not be the cell that was asked for. */
+        if (input->has_gradient && input->has_range) {
+            fprintf(stderr,
+                    "charlm: input '%s' of cell '%s' is to stay in [%g, %g]: what this program "
+                    "learns to give it has no range\n",
+                    input->name, info.name, input->lo, input->hi);
+            return PRNN_E_UNSUPPORTED;
+        }
+        out->is_projected[i] = input->has_gradient;
         if (out->is_projected[i])
-            out->columns += elements(&out->input[i], out->channels);
+            out->columns += elements(input, out->channels);
     }
     for (uint32_t i = 0; i < info.params; i++)
         out->param_count += (size_t)elements(&out->param[i], out->channels);
     if (out->columns == 0) {
-        fprintf(stderr, "charlm: cell '%s' has no input that takes a gradient and has no range\n",
-                info.name);
+        fprintf(stderr, "charlm: cell '%s' has no input that takes a gradient\n", info.name);
         return PRNN_E_UNSUPPORTED;
     }
     return PRNN_OK;
