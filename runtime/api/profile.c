@@ -153,8 +153,8 @@ struct best {
 /* What guesses is fast where the cell forgets. A cell that has learnt remembers longer than one
  * with random parameters: two layers of six cells took 2 to 2.7 times as long in backward passes
  * that guessed as in short chunks, which do not depend on it, and affine cells 2.5 to 5 times
- * forward (decision 0014). So guessing has to be predicted that much faster; in 16 bits short
- * chunks lose more, and guesses fail less often. */
+ * forward (decision 0014). So guessing has to be predicted faster by about the root of that; in 16
+ * bits, where what does not guess loses more and guesses fail less often, by less. */
 #define RISK_OF_GUESS 1.5
 #define RISK_OF_GUESS_NARROW 1.08
 

@@ -3,9 +3,9 @@
 #include <math.h>
 
 /* What no manual says, fitted to 143 measurements of one GPU (bench/README.md), 17 % rms; the
- * backward pass in order and in short chunks to some 450 of an H200 and 25 cells, 14 % rms; those
- * of kernels without a ring, and of cluster_barrier and chunk_cluster, adjusted by hand to some 400
- * of an H200. Clocks unless said. */
+ * backward pass in order to some 150 of an H200 and 25 cells, in short chunks to 900 of them, 13 %
+ * rms; those of kernels without a ring, and of cluster_barrier, adjusted by hand to some 400 of an
+ * H200. Clocks unless said. */
 struct constants {
     double clock_share;     /* of the highest clock that is kept under load */
     double bandwidth_share; /* of bus width times clock that a copy reaches */
@@ -470,7 +470,8 @@ static double round_clocks(const struct share *tile, double blocks, double threa
 /* A cluster lies in one group of multiprocessors, and groups differ. An H100 of 132 of them took as
  * long for 16 clusters of 6 thread blocks that fill a multiprocessor as for one, twice as long for
  * 16 of 7 and for 32 of 4, but not for 32 of 7 that fill half of one: six groups of 18 and two of
- * 12 explain all that was measured. An H200 has others, which its driver tells (docs/measurements.md).
+ * 12 explain all that was measured. An H200 has others, which its driver tells
+ * (docs/measurements.md).
  */
 static double rounds_of_clusters(const struct cuda_clusters *clusters, double blocks,
                                  double cluster, double room, double processors)
