@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-/* Kinds of strategies that solve in parallel: short chunks by their length, what guesses by the
- * channels of a thread; each in clusters or not. */
-enum { SHORT_KINDS = 8, GUESSING_KINDS = 2, KINDS = 2 * (SHORT_KINDS + GUESSING_KINDS) };
+/* Kinds of strategies that solve in parallel: short chunks by their length, of up to 32 channels,
+ * of more, in clusters; what guesses by the channels of a thread, in clusters or not. */
+enum { SHORT_LENGTHS = 8, SHORT_KINDS = 3 * SHORT_LENGTHS, KINDS = SHORT_KINDS + 4 };
 /* So many of each sort are taken. */
-enum { SHORT_TAKEN = 6, GUESSING_TAKEN = 2 };
+enum { SHORT_TAKEN = 8, GUESSING_TAKEN = 2 };
 
 struct kind {
     struct strategy strategy;
@@ -29,13 +29,13 @@ static bool guesses(const struct strategy *s, const struct model_problem *proble
 
 static uint32_t kind_of(const struct strategy *s, const struct model_problem *problem)
 {
-    static const uint32_t lengths[SHORT_KINDS] = {2, 4, 8, 16, 24, 32, 48, 64};
+    static const uint32_t lengths[SHORT_LENGTHS] = {2, 4, 8, 16, 24, 32, 48, 64};
     uint32_t at = 0;
     if (guesses(s, problem))
-        return 2 * SHORT_KINDS + 2 * (s->vc - 1) + (s->cluster > 1);
-    while (at < SHORT_KINDS - 1 && s->chunk > lengths[at])
+        return SHORT_KINDS + 2 * (s->vc - 1) + (s->cluster > 1);
+    while (at < SHORT_LENGTHS - 1 && s->chunk > lengths[at])
         at++;
-    return 2 * at + (s->cluster > 1);
+    return 3 * at + (s->cluster > 1 ? 2 : s->lanes * s->vc > 32);
 }
 
 static void look(void *context, const struct strategy *strategy)
@@ -107,7 +107,7 @@ uint32_t strategy_candidates(struct strategy out[STRATEGY_CANDIDATES_MOST],
         (struct strategy){
             .tile_chunks = 1, .chunk = 8, .lanes = 64, .vc = vc_most, .stages = 4, .cluster = 1});
     strategy_grid(problem, look, &kinds);
-    struct kind *const guessing = kinds.all + 2 * SHORT_KINDS;
+    struct kind *const guessing = kinds.all + SHORT_KINDS;
     for (int i = 0; i < SHORT_TAKEN && (kind = fastest(kinds.all, guessing)); i++) {
         add(&list, kind->strategy);
         kind->seconds = 0;
