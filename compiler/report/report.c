@@ -138,14 +138,6 @@ static void add_blocks(struct textbuf *out, const struct report_subject *s)
     }
 }
 
-static void add_bound(struct textbuf *out, double bound)
-{
-    if (isfinite(bound))
-        textbuf_add_short(out, bound, 4);
-    else
-        textbuf_add(out, "none");
-}
-
 /* The name of a value at the worst place, as the cell writes it. */
 static const char *place_name(const struct report_subject *s, const struct formula *formula,
                               ir_ref ref, struct arena *arena)
@@ -191,12 +183,17 @@ static void add_contraction(struct textbuf *out, const struct report_subject *s)
     if (!find_expansion(&expansion, s, out->arena)) {
         textbuf_add(out, s->ranges->is_contraction ? "proven: |dh'/dh| at most "
                                                    : "no, nor expansion: |dh'/dh| at most ");
-        add_bound(out, s->ranges->jacobian_bound);
+        textbuf_add_short(out, s->ranges->jacobian_bound, 4);
         textbuf_add(out, "\n");
         return;
     }
-    textbuf_add(out, "not proven: bound of |dh'/dh| is ");
-    add_bound(out, s->ranges->jacobian_bound);
+    textbuf_add(out, "not proven: ");
+    if (isfinite(s->ranges->jacobian_bound)) {
+        textbuf_add(out, "bound of |dh'/dh| is ");
+        textbuf_add_short(out, s->ranges->jacobian_bound, 4);
+    } else {
+        textbuf_add(out, "|dh'/dh| has no bound");
+    }
     textbuf_printf(out, ", in row %s\n",
                    formula_next_name(s->ir, s->ranges->worst_row, out->arena));
     if (expansion.worst.found > CONTRACTION_ONE) {
