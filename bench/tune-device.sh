@@ -10,7 +10,7 @@ mkdir -p "$out"
 tune() {
     name=$1
     shift
-    "$program" tune --device "$device" --csv "$out/$name.csv" --json "$@" >"$out/$name.json" 2>>"$out/log.txt"
+    "$program" tune --device "$device" --save "$out/$name.csv" --json "$@" >"$out/$name.json" 2>>"$out/log.txt"
     echo "$name: exit $?" | tee -a "$out/log.txt"
 }
 tune f32 "$cells/paragru.cell" "$cells/paralstm.cell" --shapes "$shapes" --time-limit 10

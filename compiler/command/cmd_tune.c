@@ -27,7 +27,7 @@ enum {
     OPTION_MOST,
     OPTION_TIME_LIMIT,
     OPTION_THREADS,
-    OPTION_CSV,
+    OPTION_SAVE,
     OPTION_JSON,
     OPTION_DRY_RUN,
     OPTION_FORGET
@@ -50,7 +50,8 @@ static const struct option options[] = {
      "for a kernel and shape, without waiting for compilers; default 60"},
     {OPTION_THREADS, 0, "threads", "COUNT", NULL, false,
      "that compile ahead; default one less than there are processors"},
-    {OPTION_CSV, 0, "csv", "OUT", NULL, false, "write every measurement, as they are made"},
+    {OPTION_SAVE, 0, "save", "OUT", NULL, false,
+     "write comma-separated values, each line as soon as it is measured"},
     {OPTION_JSON, 0, "json", NULL, NULL, false, "print one JSON array"},
     {OPTION_DRY_RUN, 'n', "dry-run", NULL, NULL, false, "store nothing"},
     {OPTION_FORGET, 0, "forget", NULL, NULL, false, "remove what was stored before"},
@@ -425,7 +426,7 @@ static int open_device(struct tune *tune)
 
 static int open_csv(struct tune *tune)
 {
-    const char *path = arguments_value(&tune->inv->arguments, OPTION_CSV, NULL);
+    const char *path = arguments_value(&tune->inv->arguments, OPTION_SAVE, NULL);
     struct textbuf head;
     if (!path)
         return EXIT_CODE_OK;
@@ -448,7 +449,7 @@ static int close_csv(struct tune *tune)
     const bool is_broken = ferror(tune->csv) != 0;
     if (fclose(tune->csv) == 0 && !is_broken)
         return EXIT_CODE_OK;
-    output_complain("cannot write '%s'", arguments_value(&tune->inv->arguments, OPTION_CSV, ""));
+    output_complain("cannot write '%s'", arguments_value(&tune->inv->arguments, OPTION_SAVE, ""));
     return EXIT_CODE_IO;
 }
 
@@ -559,7 +560,7 @@ const struct command command_tune = {
         "interrupted run is not lost.",
     .options = options,
     .examples =
-        "pararnnc tune cells/paragru.cell --shapes '8,2048,1024;1,65536,256' --csv tune.csv\n"
+        "pararnnc tune cells/paragru.cell --shapes '8,2048,1024;1,65536,256' --save tune.csv\n"
         "pararnnc tune cells/*.cell --dtype f32,bf16 --direction forward --time-limit 20",
     .run = run,
 };

@@ -23,7 +23,7 @@ chosen() {
     grep expected lines | sed -E 's/[0-9.e-]+ ms, model/- ms, model/'
     grep -q model lines || grep strategy lines
 }
-tune --shapes '2,300,64;4x64x32' --csv tune.csv
+tune --shapes '2,300,64;4x64x32' --save tune.csv
 cut -d, -f1-14,16-21,24-28 tune.csv
 echo
 echo '-- taken by plans of this class'
@@ -46,11 +46,11 @@ echo 'W1 S8 L32 V1 R3 C1' >>list
 tune --shapes 2,300,64 --direction forward --time-limit 0 --dry-run
 echo
 echo '-- the device fails'
-FAKE_FAIL=cuEventRecord tune --shapes 2,300,64 --csv tune.csv
+FAKE_FAIL=cuEventRecord tune --shapes 2,300,64 --save tune.csv
 wc -l <tune.csv
 echo
 echo '-- without a list, what the model picks: so many, some of them in order'
-pararnnc tune "$CELLS/indrnn.cell" --shapes 2,300,64 --direction forward --most 3 --dry-run --csv tune.csv >found 2>&1
+pararnnc tune "$CELLS/indrnn.cell" --shapes 2,300,64 --direction forward --most 3 --dry-run --save tune.csv >found 2>&1
 echo "exit $?, $(cut -d, -f9 tune.csv | tail -n +2 | sort -u | awk '{ n[$1 == "W1"]++ } END { print n[1] + 0, "in order", n[0] + 0, "not" }')"
 echo
 echo '-- nowhere to store it'
@@ -62,7 +62,7 @@ for list in no-such-list /; do
 done
 echo
 echo '-- wrong command lines'
-for options in '--shapes 1,2' '--dtype f32,f32' '--dtype f8' '--device cpu' '--csv /no/such/place'; do
+for options in '--shapes 1,2' '--dtype f32,f32' '--dtype f8' '--device cpu' '--save /no/such/place'; do
     pararnnc tune "$CELLS/indrnn.cell" --candidates list $options 2>&1 >out | head -n 1
 done
 echo 'W8 S16 L32 Q1' >list
