@@ -168,7 +168,12 @@ void report_syntax(struct parser *cx, struct span span, const char *found,
                      excerpt(cx, cx->before));
         diag_fix(message, after, missing);
     } else if (closer_count > 0) {
-        diag_add(cx->diag, DIAG_ID_SYNTAX, span, what, join(cx, closers, closer_count));
+        struct diag_message *message =
+            diag_add(cx->diag, DIAG_ID_SYNTAX, span, what, join(cx, closers, closer_count));
+        if (strcmp(found, ",") == 0 && expects(expected, count, "nograd"))
+            diag_note(cx->diag, message, cx->before,
+                      "'in', 'init' and the like hold for all names before them; other names want "
+                      "a declaration of their own");
     } else if (count > 0 && count <= 5) {
         diag_add(cx->diag, DIAG_ID_SYNTAX, span, what, join(cx, expected, count));
     } else {
