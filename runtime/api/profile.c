@@ -158,39 +158,43 @@ struct best {
 #define RISK_OF_GUESS 1.5
 #define RISK_OF_GUESS_NARROW 1.08
 
-static double risk_of_guess(const struct model_problem *problem)
+/* Where there are kernels that do not guess and take less than twice as long: backward, and of
+ * affine cells. */
+static double risk_of_guess(const struct model_problem *problem, const struct strategy *strategy)
 {
+    const bool is_avoidable =
+        problem->options.kernel == ASSEMBLE_BACKWARD || problem->unit->structure.is_affine;
+    if (!is_avoidable || !strategy_guesses(strategy, problem))
+        return 1;
     return assemble_element_bytes(problem->options.storage) < 4 ? RISK_OF_GUESS_NARROW
                                                                 : RISK_OF_GUESS;
 }
 
-/* Factor of the time of a strategy that is compared with others. Long chunks of the backward pass
- * were predicted up to 1.25 times too fast where a step reads and writes many values (slstm_r0,
- * titans_lite, minlstm), those of few values were not, but for clusters of 4 by a tenth; of 16
- * channels in pairs of thread blocks 1.4 times (slstm, slstm_r0, elman_heads). Short chunks in
- * clusters of 7 were predicted up to 1.2 times too fast against those of 6; 32 of them alone on a
- * multiprocessor, of cells of many states, 1.35 times too slow (slstm, elman_heads). */
-static double handicap(const struct model_problem *problem, const struct strategy *strategy)
+/* How many times too fast kernels of the backward pass were predicted, against each other. Long
+ * chunks where a step reads and writes many values up to 1.25 times (slstm_r0, titans_lite,
+ * minlstm), of few values not, but for clusters of 4 a tenth; of 16 channels in pairs of thread
+ * blocks 1.4 times (slstm, slstm_r0, elman_heads). Short chunks in clusters of 7 up to 1.2 times
+ * against those of 6; 32 of them alone on a multiprocessor, of cells of many states, were 1.35
+ * times too slow (slstm, elman_heads). */
+static double misprediction(const struct model_problem *problem, const struct strategy *strategy)
 {
     enum { VALUES_FEW = 6, STATES_FEW = 2 };
     const struct cost *cost = &problem->unit->backward;
-    struct assemble_options options = problem->options;
-    options.strategy = *strategy;
-    if (options.kernel == ASSEMBLE_FORWARD)
-        return !strategy->stages && problem->unit->structure.is_affine ? risk_of_guess(problem) : 1;
-    if (!assemble_is_long(&options)) {
-        const bool is_alone = problem->batch * problem->channels <=
-                              (int64_t)strategy->lanes * problem->device->multiprocessors;
-        if (problem->unit->ir->states > STATES_FEW && strategy->tile_chunks == 32 && is_alone &&
-            strategy->cluster == 1)
-            return 0.75;
-        return strategy->cluster == 7 ? 1.2 : 1;
+    if (problem->options.kernel != ASSEMBLE_BACKWARD)
+        return 1;
+    if (strategy_guesses(strategy, problem)) {
+        if (strategy->lanes == 16 && strategy->cluster == 2)
+            return 1.4;
+        if (cost->values_read + cost->values_written > VALUES_FEW)
+            return 1.15;
+        return strategy->cluster == 4 ? 1.1 : 1;
     }
-    if (strategy->lanes == 16 && strategy->cluster == 2)
-        return 1.4 * risk_of_guess(problem);
-    if (cost->values_read + cost->values_written > VALUES_FEW)
-        return 1.15 * risk_of_guess(problem);
-    return (strategy->cluster == 4 ? 1.1 : 1) * risk_of_guess(problem);
+    const bool is_alone = problem->batch * problem->channels <=
+                          (int64_t)strategy->lanes * problem->device->multiprocessors;
+    if (problem->unit->ir->states > STATES_FEW && strategy->tile_chunks == 32 && is_alone &&
+        strategy->cluster == 1)
+        return 0.75;
+    return strategy->cluster == 7 ? 1.2 : 1;
 }
 
 static void look(void *context, const struct strategy *strategy)
@@ -200,7 +204,8 @@ static void look(void *context, const struct strategy *strategy)
     if (!strategy_is_known(strategy, best->problem))
         return;
     model_predict(&prediction, best->problem, strategy);
-    const double seconds = handicap(best->problem, strategy) * prediction.seconds;
+    const double seconds = risk_of_guess(best->problem, strategy) *
+                           misprediction(best->problem, strategy) * prediction.seconds;
     if (best->is_found && !(seconds < best->seconds))
         return;
     if (best->is_sure && clear_win(strategy, prediction.corrections, best->problem) < 1)

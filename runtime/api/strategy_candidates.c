@@ -1,6 +1,7 @@
 #include "strategy_candidates.h"
 
 #include "profile.h"
+#include "strategy_grid.h"
 
 #include <string.h>
 
@@ -20,18 +21,11 @@ struct kinds {
     struct kind all[KINDS];
 };
 
-static bool guesses(const struct strategy *s, const struct model_problem *problem)
-{
-    struct assemble_options options = problem->options;
-    options.strategy = *s;
-    return !s->stages || assemble_is_long(&options);
-}
-
 static uint32_t kind_of(const struct strategy *s, const struct model_problem *problem)
 {
     static const uint32_t lengths[SHORT_LENGTHS] = {2, 4, 8, 16, 24, 32, 48, 64};
     uint32_t at = 0;
-    if (guesses(s, problem))
+    if (strategy_guesses(s, problem))
         return SHORT_KINDS + 2 * (s->vc - 1) + (s->cluster > 1);
     while (at < SHORT_LENGTHS - 1 && s->chunk > lengths[at])
         at++;

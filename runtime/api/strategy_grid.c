@@ -286,3 +286,10 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
     return strategy->lanes <= (has_six ? 16 : 8) && chunks <= (has_six && is_backward ? 32 : 16) &&
            (double)problem->batch * (double)problem->channels <= RECURRENCES_OF_CLUSTERS;
 }
+
+bool strategy_guesses(const struct strategy *strategy, const struct model_problem *problem)
+{
+    struct assemble_options options = problem->options;
+    options.strategy = *strategy;
+    return strategy->stages == 0 || assemble_is_long(&options);
+}

@@ -22,4 +22,8 @@ void strategy_in_order(struct strategy *out, const struct model_problem *problem
  * are for 'tune'. */
 bool strategy_is_known(const struct strategy *strategy, const struct model_problem *problem);
 
+/* Whether it begins with guesses that are all it needs where the cell forgets, and runs again where
+ * it does not: without a ring, and backward in long chunks. */
+bool strategy_guesses(const struct strategy *strategy, const struct model_problem *problem);
+
 #endif
