@@ -244,8 +244,9 @@ START_TEST(a_driver_that_fails_from_some_call_on_ends_in_a_status)
 }
 END_TEST
 
-/* What is asked for a key of the cache: what is not told gives another key,
- * which costs a compilation at most. Before that it is asked which architectures there are. */
+/* What is asked for a key of the cache: what is not told gives another key, which costs a
+ * compilation at most. Before that it is asked which architectures there are: without an answer
+ * there is no plan. */
 static bool was_question(void)
 {
     return !strcmp(fake_nvrtc->failed, "fake_version") ||

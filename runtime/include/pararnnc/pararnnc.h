@@ -324,7 +324,7 @@ PRNN_API prnn_status prnn_plan_bind_strided(const prnn_plan *plan, prnn_tensor *
 /**
  * A plan like 'plan', with the strategies that are fastest on these tensors. Which those are depends
  * on how long the cell remembers, and so on parameters and inputs: the library's own choice is for
- * random ones, and a trained cell may want another, up to four times as fast.
+ * random ones, and a trained cell may want another, forward up to 2.6 times as fast.
  *
  * Compiles some twenty kernels a direction (several at once; with a disk cache once and for all) and
  * times them on 'stream', which it waits for. Everything that prnn_forward() writes is written, in
