@@ -1,7 +1,8 @@
 /* A chunk: the steps of a tile that one thread runs.
  *
  * Requires  ring.h; PRNN_UNROLL_STEPS divides PRNN_CHUNK
- * Provides  struct chunk, chunk_begin(), chunk_in_stage(), chunk_fast_steps(), chunk_is_real(); states_copy(), states_initial(), residual(), larger_size()
+ * Provides  struct chunk, chunk_begin(), chunk_in_stage(), chunk_fast_steps(), chunk_is_real(); states_copy(), states_initial(), residual(),
+ *           larger_size(), states_gap()
  * Launch    a thread owns a chunk and PRNN_VC channels */
 #define PRNN_N PRNN_STATES
 
@@ -82,4 +83,14 @@ PRNN_FN prnn_real residual(prnn_real found, prnn_real wanted)
 PRNN_FN prnn_real larger_size(prnn_real size, prnn_real v)
 {
     return real_larger_or_nan(size, real_abs(v));
+}
+
+/* The largest difference of two states of a channel. */
+PRNN_FN prnn_real states_gap(const prnn_real *a, const prnn_real *b)
+{
+    prnn_real gap = 0;
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++)
+        gap = larger_size(gap, residual(a[i], b[i]));
+    return gap;
 }

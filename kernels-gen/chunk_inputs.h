@@ -4,7 +4,7 @@
  * loop the reader is used in.
  *
  * Requires  chunk.h, ring.h
- * Provides  struct step_inputs, inputs_load(); struct reader, reader_begin(), reader_take(), reader_free()
+ * Provides  struct step_inputs, step_is_reset(), inputs_load(); struct reader, reader_begin(), reader_take(), reader_free()
  * Launch    as chunk.h */
 
 /* What a step reads. */
@@ -18,6 +18,18 @@ PRNN_FN prnn_i64 chunk_channel_read(const struct chunk *k)
 {
     const prnn_i64 last = k->launch->head.channels - PRNN_VC;
     return k->at.channel < last || last < 0 ? k->at.channel : last;
+}
+
+PRNN_FN int step_is_reset(const struct prnn_launch *launch, const struct place *at, prnn_i64 t)
+{
+#if PRNN_RESETS
+    return place_is_reset(&launch->head, at, t);
+#else
+    (void)launch;
+    (void)at;
+    (void)t;
+    return 0;
+#endif
 }
 
 /* The inputs of step s of the chunk, which is inside the sequence. */
@@ -50,11 +62,7 @@ PRNN_FN void inputs_load(struct step_inputs *in, const struct chunk *k, prnn_i32
         for (int c = 0; c < PRNN_VC; c++)
             in->x[c][i] = v[c];
     }
-#if PRNN_RESETS
-    in->is_reset = place_is_reset(&k->launch->head, &k->at, k->t0 + s);
-#else
-    in->is_reset = 0;
-#endif
+    in->is_reset = step_is_reset(k->launch, &k->at, k->t0 + s);
 }
 
 #if PRNN_STAGES

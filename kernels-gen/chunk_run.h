@@ -1,8 +1,9 @@
-/* What a thread of the forward solve does with its chunk alone: run it from an entry, with the tangent or
- * with what it writes; guess a state from the steps before it.
+/* What a thread of the forward solve does with its chunk alone: run it from an entry and write; guess a state from the
+ * steps before it.
  *
- * Requires  cell_step(), cell_step_outputs(), cell_jacobian(), their _fast forms; chunk_inputs.h, affine.h, rows_out.h
- * Provides  chunk_tangent(), chunk_warm_up() with PRNN_ROUGH_FIRST, chunk_final()
+ * Requires  cell_step(), cell_step_outputs(), cell_step_fast(); chunk_inputs.h, rows_out.h
+ * Provides  state_reset(); warm_step() and warm_steps() with PRNN_WARM_STEPS, chunk_warm_up() with PRNN_ROUGH_FIRST;
+ *           struct targets, final_step(), chunk_final(), chunk_final_from()
  * Launch    a thread owns chunk w and PRNN_VC channels */
 PRNN_FN void state_reset(const struct chunk *k, int is_reset, int v, prnn_real *h)
 {
@@ -11,74 +12,24 @@ PRNN_FN void state_reset(const struct chunk *k, int is_reset, int v, prnn_real *
         h[i] = is_reset ? k->h0[v][i] : h[i];
 }
 
-/* One step with its tangent, d <- J d. */
-PRNN_FN void tangent_step(const struct chunk *k, const struct step_inputs *in, prnn_real (*h)[PRNN_N],
-                          prnn_real (*d)[PRNN_MATRIX], int is_fast)
-{
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        prnn_real jac[PRNN_MATRIX], next[PRNN_N];
-        state_reset(k, in->is_reset, v, h[v]);
-        PRNN_UNROLL
-        for (int ij = 0; ij < PRNN_MATRIX; ij++)
-            d[v][ij] = in->is_reset ? (prnn_real)0 : d[v][ij];
-        if (is_fast)
-            cell_jacobian_fast(h[v], in->x[v], k->p[v], next, jac);
-        else
-            cell_jacobian(h[v], in->x[v], k->p[v], next, jac);
-        affine_advance(d[v], jac);
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            h[v][i] = next[i];
-    }
-}
-
-/* Without a ring tangents are rare, and not worth as much text as the final run. */
-#define PRNN_TANGENT_STEPS (!PRNN_STAGES && PRNN_UNROLL_STEPS % 4 == 0 ? 4 : PRNN_UNROLL_STEPS)
-
-/* Run the chunk from h, with the tangent d = d exit / d entry. */
-PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real (*d)[PRNN_MATRIX],
-                           int is_fast)
-{
-    const prnn_i32 fast = chunk_fast_steps(k);
-    struct step_inputs in;
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++)
-        affine_identity(d[v]);
-    if (fast > 0) {
-        struct reader reader;
-        reader_begin(&reader, k, 0, PRNN_TANGENT_STEPS, 0);
-        PRNN_NO_UNROLL
-        for (prnn_i32 s = 0; s < fast; s += PRNN_TANGENT_STEPS) {
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_TANGENT_STEPS; i++) {
-                reader_take(&reader, k, s + i, i, &in);
-                tangent_step(k, &in, h, d, is_fast);
-                reader_free(&reader, k, s, fast, PRNN_TANGENT_STEPS, i, 0);
-            }
-        }
-    }
-    PRNN_NO_UNROLL
-    for (prnn_i32 s = fast; s < k->count; s++) {
-        inputs_load(&in, k, s);
-        tangent_step(k, &in, h, d, is_fast);
-    }
-}
-
 #if PRNN_WARM_STEPS
 /* A state is guessed from the PRNN_WARM_STEPS steps before it alone, beginning with the initial state: what came before
  * them has faded, as far as the cell forgets so soon. They approximate. */
+PRNN_FN void warm_channel(const struct chunk *k, const struct step_inputs *in, int v, prnn_real *h)
+{
+    prnn_real next[PRNN_N];
+    state_reset(k, in->is_reset, v, h);
+    cell_step_fast(h, in->x[v], k->p[v], next);
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++)
+        h[i] = next[i];
+}
+
 PRNN_FN void warm_step(const struct chunk *k, const struct step_inputs *in, prnn_real (*h)[PRNN_N])
 {
     PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        prnn_real next[PRNN_N];
-        state_reset(k, in->is_reset, v, h[v]);
-        cell_step_fast(h[v], in->x[v], k->p[v], next);
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            h[v][i] = next[i];
-    }
+    for (int v = 0; v < PRNN_VC; v++)
+        warm_channel(k, in, v, h[v]);
 }
 
 /* The steps 'from' to 'to'. The reader goes on to 'end'. */
@@ -215,45 +166,36 @@ PRNN_FN void final_step(const struct chunk *k, int slot, const struct step_input
     }
 }
 
-/* Run the chunk from e and write states and outputs; h: its exit. Where the entry is to be guessed (without a ring), the
- * steps before it come first, from e: the last PRNN_WARM_EXACT of them are run as those of the chunk are, and e becomes
- * what they lead to. */
-PRNN_FN void chunk_final(const struct chunk *k, int is_guessed, prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N],
-                         prnn_real *scale)
+/* Run the chunk and write states and outputs. h: the state before step 'from', at last the exit. Without a ring 'from' may be
+ * before the chunk; then nothing is written there, and e becomes the entry that those steps lead to. The reader is where they
+ * begin, if there are steps in groups. */
+PRNN_FN void chunk_final(const struct chunk *k, prnn_i32 from, struct reader *reader, prnn_real (*e)[PRNN_N],
+                         prnn_real (*h)[PRNN_N], prnn_real *scale)
 {
-    const prnn_i32 fast = chunk_fast_steps(k), from = is_guessed ? -PRNN_WARM_EXACT : 0;
+    const prnn_i32 fast = chunk_fast_steps(k);
     /* Without a ring threads behind the last channel run the plain code, too. */
     const int is_inside = PRNN_STAGES || k->at.channel < k->launch->head.channels;
     struct targets to;
     struct step_inputs in;
     targets_begin(&to, k, from);
-    states_copy(h, e);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++)
         scale[v] = 0;
-    if (fast > from) {
-        struct reader reader;
-        reader_begin(&reader, k, is_guessed ? -PRNN_WARM_STEPS : 0, PRNN_UNROLL_STEPS, !PRNN_WARM_EXACT);
-#if PRNN_WARM_EXACT
-        if (is_guessed)
-            warm_steps(&reader, k, -PRNN_WARM_STEPS, -PRNN_WARM_EXACT, fast, h);
-#endif
-        PRNN_NO_UNROLL
-        for (prnn_i32 s = from; s < fast; s += PRNN_UNROLL_STEPS) {
-            const int is_written = is_inside && (!PRNN_WARM_EXACT || s >= 0);
+    PRNN_NO_UNROLL
+    for (prnn_i32 s = from; s < fast; s += PRNN_UNROLL_STEPS) {
+        const int is_written = is_inside && (!PRNN_WARM_EXACT || s >= 0);
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_UNROLL_STEPS; i++) {
+            reader_take(reader, k, s + i, i, &in);
+            final_step(k, i, &in, h, scale, &to, 1, is_written);
+            reader_free(reader, k, s, fast, PRNN_UNROLL_STEPS, i, 1);
+        }
+        targets_move(&to, k, PRNN_UNROLL_STEPS, 1);
+        if (PRNN_WARM_EXACT && s + PRNN_UNROLL_STEPS == 0) {
+            states_copy(e, h);
             PRNN_UNROLL
-            for (int i = 0; i < PRNN_UNROLL_STEPS; i++) {
-                reader_take(&reader, k, s + i, i, &in);
-                final_step(k, i, &in, h, scale, &to, 1, is_written);
-                reader_free(&reader, k, s, fast, PRNN_UNROLL_STEPS, i, 1);
-            }
-            targets_move(&to, k, PRNN_UNROLL_STEPS, 1);
-            if (PRNN_WARM_EXACT && s + PRNN_UNROLL_STEPS == 0) {
-                states_copy(e, h);
-                PRNN_UNROLL
-                for (int v = 0; v < PRNN_VC; v++)
-                    scale[v] = 0;
-            }
+            for (int v = 0; v < PRNN_VC; v++)
+                scale[v] = 0;
         }
     }
     PRNN_NO_UNROLL
@@ -267,4 +209,14 @@ PRNN_FN void chunk_final(const struct chunk *k, int is_guessed, prnn_real (*e)[P
         for (int v = 0; v < PRNN_VC; v++)
             scale_add(&scale[v], h[v]);
     }
+}
+
+/* The same from its entry e. */
+PRNN_FN void chunk_final_from(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N], prnn_real *scale)
+{
+    struct reader reader;
+    if (chunk_fast_steps(k) > 0)
+        reader_begin(&reader, k, 0, PRNN_UNROLL_STEPS, !PRNN_WARM_EXACT);
+    states_copy(h, e);
+    chunk_final(k, 0, &reader, e, h, scale);
 }

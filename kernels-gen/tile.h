@@ -1,8 +1,8 @@
 /* What the threads of a tile tell each other: entries of chunks, whether they agree, how the next tile begins.
  *
  * Requires  chunk.h; PRNN_S_ENTRY, PRNN_S_FLAG
- * Provides  PRNN_ALL_CHUNKS; where a tile has several chunks entry_hand_over(), entry_hand_over_in_block(),
- *           entry_take(), entry_differs(), chunk_is_first(), all_or(), all_barrier(), pace_next()
+ * Provides  PRNN_ALL_CHUNKS; where a tile has several chunks entry_put(), entry_get(), entry_hand_over(),
+ *           entry_hand_over_in_block(), entry_take(), entry_differs(), chunk_is_first(), all_or(), all_barrier(), pace_next()
  * Layout    s_entry [PRNN_TILE_CHUNKS][PRNN_STATES][channels]: entries of the chunks; s_flag [PRNN_CLUSTER]
  * Launch    all threads, in block-uniform flow where there are barriers */
 #define PRNN_ALL_CHUNKS (PRNN_TILE_CHUNKS * PRNN_CLUSTER)
@@ -11,6 +11,29 @@
 #define AT_ENTRY(w, i, c) (((w) * PRNN_N + (i)) * PRNN_BLOCK_CHANNELS + (c))
 #define SHARED_ENTRY                                                                               \
     PRNN_SHARED(prnn_real, s_entry, PRNN_S_ENTRY, PRNN_TILE_CHUNKS *PRNN_N *PRNN_BLOCK_CHANNELS)
+
+/* Entry w of this block, for the thread's channels. */
+PRNN_FN void entry_put(const struct chunk *k, prnn_i32 w, prnn_real (*e)[PRNN_N])
+{
+    SHARED_ENTRY;
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            PRNN_SST(s_entry, AT_ENTRY(w, i, k->c + v), e[v][i]);
+    }
+}
+
+PRNN_FN void entry_get(const struct chunk *k, prnn_i32 w, prnn_real (*e)[PRNN_N])
+{
+    SHARED_ENTRY;
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            e[v][i] = PRNN_SLD(s_entry, AT_ENTRY(w, i, k->c + v));
+    }
+}
 
 /* Hand 'next' to the chunk behind: in this block, or the first of the next. Behind the last chunk of all it becomes
  * the entry of the next tile. */
@@ -48,15 +71,8 @@ PRNN_FN int chunk_is_first(const struct chunk *k)
  * the others' change with what is handed over. */
 PRNN_FN void entry_take(const struct chunk *k, prnn_real (*e)[PRNN_N], int is_new_tile)
 {
-    SHARED_ENTRY;
-    if (chunk_is_first(k) != is_new_tile)
-        return;
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            e[v][i] = PRNN_SLD(s_entry, AT_ENTRY(k->w, i, k->c + v));
-    }
+    if (chunk_is_first(k) == is_new_tile)
+        entry_get(k, k->w, e);
 }
 
 /* True in all threads, of all blocks, if it is in one; a barrier for all of them. */

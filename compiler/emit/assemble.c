@@ -11,12 +11,13 @@
 /* Files of a text, in order. NULL stands for the emitted half. */
 static const char *const common_files[] = {"storage.h", "math_strict.h", "math_accurate.h",
                                            "math_fast.h"};
-enum { KERNEL_FILES = 12 };
+enum { KERNEL_FILES = 16 };
 static const char *const kernel_files[ASSEMBLE_KERNEL_COUNT][KERNEL_FILES] = {
     [ASSEMBLE_CPU] = {"place.h", "cpu_forward.h", "cpu_backward.h", "cpu_entries.h"},
     [ASSEMBLE_FORWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk.h",
-                          "chunk_inputs.h", "chunk_run.h", "chunk_record.h", "tile.h", "scan.h",
-                          "block_report.h", "forward.h"},
+                          "chunk_inputs.h", "chunk_run.h", "chunk_tangent.h", "chunk_record.h",
+                          "tile.h", "witness.h", "scan.h", "tile_newton.h", "block_report.h",
+                          "forward.h"},
     [ASSEMBLE_BACKWARD] = {"place.h", "affine.h", "ring.h", "rows_out.h", "chunk.h",
                            "shared_inputs.h", "scan.h", "backward_run.h", "backward_sums.h",
                            "backward.h", "reduce_partials.h"},
@@ -28,6 +29,10 @@ static const char *const long_backward_files[KERNEL_FILES] = {
     "place.h",        "affine.h",        "ring.h",          "rows_out.h",
     "chunk.h",        "shared_inputs.h", "tile.h",          "scan.h",
     "backward_run.h", "backward_sums.h", "backward_long.h", "reduce_partials.h"};
+static const char *const guessing_forward_files[KERNEL_FILES] = {
+    "place.h",     "ring.h", "rows_out.h", "chunk.h",       "chunk_inputs.h",
+    "chunk_run.h", "tile.h", "witness.h",  "chunk_guess.h", "tile_guess.h",
+    "block_report.h", "forward.h"};
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
     [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",       [ASSEMBLE_COMPARE] = "compare",
@@ -101,14 +106,27 @@ bool assemble_is_long(const struct assemble_options *o)
            o->strategy.chunk >= LONG;
 }
 
+bool assemble_is_guessing(const struct assemble_options *o)
+{
+    const struct strategy *s = &o->strategy;
+    return o->kernel == ASSEMBLE_FORWARD && o->storage != ASSEMBLE_F64 && !s->stages &&
+           s->cluster == 1 && s->tile_chunks > 1;
+}
+
 /* Steps of a chunk that a stage of the ring holds. */
 static uint32_t slice_of(const struct assemble_options *o)
 {
+    const uint32_t chunks = o->strategy.tile_chunks;
+    /* In order a stage is so many steps that waiting for it hardly counts. */
+    enum { ORDER_STEPS = 32 };
+    if (assemble_is_guessing(o))
+        return chunks < ORDER_STEPS ? ORDER_STEPS / chunks : 1;
     return assemble_is_long(o) ? ASSEMBLE_SLICE : o->strategy.chunk;
 }
 
 /* Shared memory of a kernel: byte offsets of its arrays. */
 struct layout {
+    uint32_t ring_stages;
     uint64_t ring, common, entries, carry, maps, public_maps, flags, report, bytes;
     uint64_t ring_pad; /* elements behind each chunk of the ring */
 };
@@ -118,13 +136,15 @@ static uint64_t ring_pad(const struct assemble_options *o, uint64_t rows, uint64
                          uint64_t element)
 {
     enum { BANKS_BYTES = 128 };
-    if (!row_bytes || row_bytes >= BANKS_BYTES || o->strategy.tile_chunks == 1)
+    if (!row_bytes || row_bytes >= BANKS_BYTES || o->strategy.tile_chunks == 1 ||
+        assemble_is_guessing(o))
         return 0;
     return (BANKS_BYTES + row_bytes - slice_of(o) * rows * row_bytes % BANKS_BYTES) % BANKS_BYTES /
            element;
 }
 
-static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
+static struct layout layout_with(const struct counts *n, const struct assemble_options *o,
+                                 uint32_t ring_stages)
 {
     const struct strategy *s = &o->strategy;
     const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4,
@@ -136,7 +156,7 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     const uint64_t group =
         s->lanes && s->lanes < 32 ? 32 / s->lanes : 1; /* chunks of a warp, as in scan.h */
     const bool is_scanned = w * s->cluster > 1;
-    struct layout at = {0};
+    struct layout at = {.ring_stages = ring_stages};
     if (o->kernel == ASSEMBLE_DECODE)
         return at;
     if (o->kernel == ASSEMBLE_COMPARE) {
@@ -145,9 +165,9 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     }
     if (o->kernel != ASSEMBLE_SCAN) {
         at.ring_pad = ring_pad(o, rows, channels * element, element);
-        at.common = s->stages * w * (slice_of(o) * rows * channels + at.ring_pad) * element;
+        at.common = ring_stages * w * (slice_of(o) * rows * channels + at.ring_pad) * element;
         at.common = (at.common + 15) / 16 * 16;
-        at.entries = at.common + s->stages * w * slice_of(o) * n->shared_inputs * element;
+        at.entries = at.common + ring_stages * w * slice_of(o) * n->shared_inputs * element;
         at.entries = (at.entries + 15) / 16 * 16;
     }
     at.carry = at.entries + (is_scanned && (is_forward || assemble_is_long(o)) ? w * vector : 0);
@@ -179,7 +199,7 @@ static uint32_t unrolled_steps(const struct counts *n, const struct assemble_opt
     const struct strategy *s = &o->strategy;
     const bool is_large = n->ir && cost_weight(n->ir) > WEIGHT_MOST;
     const uint32_t most = is_large ? 1 : s->stages ? 4 : 8;
-    const uint32_t slice = slice_of(o);
+    const uint32_t slice = assemble_is_guessing(o) ? s->chunk : slice_of(o);
     uint32_t steps = slice < 1 ? 1 : slice < most ? slice : most;
     while (slice % steps)
         steps--;
@@ -213,6 +233,14 @@ static uint32_t registers_of(const struct counts *n, const struct assemble_optio
     return wanted > 240 ? 240 : (uint32_t)wanted;
 }
 
+/* A kernel that guesses may have to run in order, through a ring of its own. It is small: what
+ * shared memory takes, the first-level cache loses. */
+static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
+{
+    enum { ORDER_STAGES = 2 };
+    return layout_with(n, o, assemble_is_guessing(o) ? ORDER_STAGES : o->strategy.stages);
+}
+
 static struct assemble_tile tile_of(const struct counts *n, const struct assemble_options *o,
                                     const struct structure *structure, uint64_t shared_bytes)
 {
@@ -241,12 +269,17 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     }
     /* In double it would take too many. */
     if (!s->stages && o->storage != ASSEMBLE_F64) {
-        const struct settle_steps most =
-            settle_trusted_steps(assemble_rounding(o->storage), s->guess);
+        /* Of a guess that is all there is the first steps show whether it will do. */
+        enum { SHOWING = 24 };
+        struct settle_steps most = settle_trusted_steps(assemble_rounding(o->storage), s->guess);
+        if (assemble_is_guessing(o) && most.all < most.exact + SHOWING)
+            most.all = most.exact + SHOWING;
         const uint32_t unrolled = unrolled_steps(n, o);
         tile.warm_steps = s->chunk < most.all ? s->chunk : most.all / unrolled * unrolled;
-        /* Where functions approximate anyway there is one kind of steps. */
-        const uint32_t exact = o->mode == ASSEMBLE_ACCURATE ? most.exact : most.all;
+        /* Where functions approximate anyway there is one kind of steps, unless the first of them
+         * show how many it takes. */
+        const bool is_split = o->mode == ASSEMBLE_ACCURATE || assemble_is_guessing(o);
+        const uint32_t exact = is_split ? most.exact : most.all;
         tile.warm_exact = s->chunk < exact ? s->chunk : exact / unrolled * unrolled;
         return tile;
     }
@@ -500,9 +533,12 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "ROUGH_FIRST", tile.warm_steps > 0 && !tile.warm_exact);
         define(&text, "WARM_STEPS", tile.warm_steps);
         define(&text, "WARM_EXACT", tile.warm_exact);
+        define(&text, "OR_IN_ORDER", assemble_is_guessing(o));
         define(&text, "WARM_AHEAD", tile.is_warm_ahead);
         if (is_forward)
             define(&text, "FAR_THOUSANDTHS", far_thousandths(&tile, o));
+        define(&text, "RING_STAGES", at.ring_stages);
+        define(&text, "RING_APART", assemble_is_guessing(o) ? slice_of(o) : s->chunk);
         define(&text, "RING_ROWS", rows_of(&n, o));
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);
@@ -510,7 +546,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "RECORDED", tile.recorded > 0);
         define(&text, "RECORD_HALVES", tile.in_halves);
         define(&text, "TRANSPOSED", o->kernel == ASSEMBLE_BACKWARD);
-        define(&text, "RING_COMMON", s->stages ? n.shared_inputs : 0);
+        define(&text, "RING_COMMON", at.ring_stages ? n.shared_inputs : 0);
         define(&text, "RING_PAD", at.ring_pad);
         define(&text, "SHARED_GRADIENTS", n.shared_gradients);
         define(&text, "SHARED_SLOTS", power_of_two_from(n.shared_gradients));
@@ -543,7 +579,9 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         add_file(&text, common_files[i]);
     textbuf_add(&text, "// Start of the cell\n");
     textbuf_add_n(&text, half.text, half.length);
-    const char *const *files = assemble_is_long(o) ? long_backward_files : kernel_files[o->kernel];
+    const char *const *files = assemble_is_long(o)       ? long_backward_files
+                               : assemble_is_guessing(o) ? guessing_forward_files
+                                                         : kernel_files[o->kernel];
     for (size_t i = 0; i < KERNEL_FILES && files[i]; i++)
         add_file(&text, files[i]);
 

@@ -90,6 +90,10 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
 enum { ASSEMBLE_SLICE = 8 };
 bool assemble_is_long(const struct assemble_options *options);
 
+/* Whether these are of a forward kernel that solves a tile from guesses alone, or else in order:
+ * without a ring, in one thread block. */
+bool assemble_is_guessing(const struct assemble_options *options);
+
 /* Shared memory of a strategy without making the text: the cost model asks this often. */
 uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options);
 

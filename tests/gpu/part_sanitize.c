@@ -14,6 +14,8 @@ static const struct {
 } small[] = {{"paralstm", ASSEMBLE_FORWARD, 0},  {"paragru", ASSEMBLE_FORWARD, 1},
              {"paralstm", ASSEMBLE_FORWARD, 2},  {"paragru", ASSEMBLE_FORWARD, 3},
              {"paralstm", ASSEMBLE_FORWARD, 4},  {"paragru", ASSEMBLE_FORWARD, 5},
+             {"paragru", ASSEMBLE_FORWARD, 6},   {"paralstm", ASSEMBLE_FORWARD, 6},
+             {"brc", ASSEMBLE_FORWARD, 6},       {"paralstm", ASSEMBLE_FORWARD, 7},
              {"paralstm", ASSEMBLE_BACKWARD, 0}, {"paragru", ASSEMBLE_BACKWARD, 1},
              {"cfc", ASSEMBLE_BACKWARD, 2},      {"paragru", ASSEMBLE_BACKWARD, 3},
              {"paralstm", ASSEMBLE_BACKWARD, 4}, {"paragru", ASSEMBLE_BACKWARD, 5},
