@@ -30,9 +30,8 @@ static const char *const long_backward_files[KERNEL_FILES] = {
     "chunk.h",        "shared_inputs.h", "tile.h",          "scan.h",
     "backward_run.h", "backward_sums.h", "backward_long.h", "reduce_partials.h"};
 static const char *const guessing_forward_files[KERNEL_FILES] = {
-    "place.h",     "ring.h", "rows_out.h", "chunk.h",       "chunk_inputs.h",
-    "chunk_run.h", "tile.h", "witness.h",  "chunk_guess.h", "tile_guess.h",
-    "block_report.h", "forward.h"};
+    "place.h", "ring.h",    "rows_out.h",    "chunk.h",      "chunk_inputs.h", "chunk_run.h",
+    "tile.h",  "witness.h", "chunk_guess.h", "tile_guess.h", "block_report.h", "forward.h"};
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
     [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",       [ASSEMBLE_COMPARE] = "compare",
@@ -269,11 +268,10 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     }
     /* In double it would take too many. */
     if (!s->stages && o->storage != ASSEMBLE_F64) {
-        /* Of a guess that is all there is the first steps show whether it will do. */
-        enum { SHOWING = 24 };
-        struct settle_steps most = settle_trusted_steps(assemble_rounding(o->storage), s->guess);
-        if (assemble_is_guessing(o) && most.all < most.exact + SHOWING)
-            most.all = most.exact + SHOWING;
+        const enum settle_rounding rounding = assemble_rounding(o->storage);
+        const struct settle_steps most = assemble_is_guessing(o)
+                                             ? settle_guessing_steps(rounding, s->guess)
+                                             : settle_trusted_steps(rounding, s->guess);
         const uint32_t unrolled = unrolled_steps(n, o);
         tile.warm_steps = s->chunk < most.all ? s->chunk : most.all / unrolled * unrolled;
         /* Where functions approximate anyway there is one kind of steps, unless the first of them

@@ -171,18 +171,30 @@ static double risk_of_guess(const struct model_problem *problem, const struct st
                                                                 : RISK_OF_GUESS;
 }
 
-/* How many times too fast kernels of the backward pass were predicted, against each other. Long
- * chunks where a step reads and writes many values up to 1.25 times (slstm_r0, titans_lite,
- * minlstm), of few values not, but for clusters of 4 a tenth; of 16 channels in pairs of thread
- * blocks 1.4 times (slstm, slstm_r0, elman_heads). Short chunks in clusters of 7 up to 1.2 times
- * against those of 6; 32 of them alone on a multiprocessor, of cells of many states, were 1.35
- * times too slow (slstm, elman_heads). */
+/* Forward, with a ring, cells that take longer than most to forget also take more corrections than
+ * are tried: brc, cfc, ctrnn, indrnn_relu 1.2 to 1.5 times the prediction, titans_lite 1.8, lrc 2.
+ * Measured for 8192 recurrences. */
+static bool is_slow_to_settle(const struct model_problem *problem, const struct strategy *strategy)
+{
+    const enum settle_rounding rounding = assemble_rounding(problem->options.storage);
+    const int64_t recurrences = problem->batch * problem->channels;
+    return strategy->stages > 0 && !strategy_is_sequential(strategy) &&
+           !problem->unit->structure.is_affine && recurrences > 4096 && recurrences <= 8192 &&
+           problem->settle->guess > settle_trusted_steps(rounding, 0).all;
+}
+
+/* How many times too fast kernels were predicted, against each other. Backward: long chunks where a
+ * step reads and writes many values up to 1.25 times (slstm_r0, titans_lite, minlstm), of few
+ * values not, but for clusters of 4 a tenth; of 16 channels in pairs of thread blocks 1.4 times
+ * (slstm, slstm_r0, elman_heads). Short chunks in clusters of 7 up to 1.2 times against those of 6;
+ * 32 of them alone on a multiprocessor, of cells of many states, were 1.35 times too slow (slstm,
+ * elman_heads). */
 static double misprediction(const struct model_problem *problem, const struct strategy *strategy)
 {
     enum { VALUES_FEW = 6, STATES_FEW = 2 };
     const struct cost *cost = &problem->unit->backward;
     if (problem->options.kernel != ASSEMBLE_BACKWARD)
-        return 1;
+        return is_slow_to_settle(problem, strategy) ? 1.4 : 1;
     if (strategy_guesses(strategy, problem)) {
         if (strategy->lanes == 16 && strategy->cluster == 2)
             return 1.4;

@@ -142,8 +142,9 @@ struct context {
     double reads, writes;  /* values of sequence tensors of a step and channel */
     double states, matrix; /* entries of the closed pattern */
     struct assemble_tile tile;
-    double alone; /* factor of arithmetic in double */
-    bool is_long; /* backward, in long chunks */
+    double alone;     /* factor of arithmetic in double */
+    bool is_long;     /* backward, in long chunks */
+    bool is_guessing; /* forward, from guesses alone or else in order */
 };
 
 /* One step of a function, for a thread's channels. 'more' instructions stand beside the cell's own.
@@ -199,6 +200,17 @@ static double entries_of(const struct strategy *s)
     return (double)s->lanes * s->vc * ((double)s->tile_chunks * s->cluster - 1);
 }
 
+/* Of a step that runs in order, with so many channels a thread: a warp has nothing but its own step
+ * to go on with. */
+static double order_latency(const struct context *c, enum work_math math, double channels)
+{
+    const struct constants *k = c->k;
+    const struct work *work = &c->problem->work->of[WORK_OUTPUTS][math];
+    const double beside =
+        k->order_issue * channels * work->issue + k->order_depth * (work->depth - work->chain);
+    return k->step + k->in_order + c->alone * blend(work->chain, beside, k->blend);
+}
+
 static void forward_tile(struct share *tile, const struct context *c, double *all_corrections)
 {
     const struct assemble_options *o = &c->problem->options;
@@ -238,13 +250,8 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
         tile->latency += k->overlap * chunk * moves;
     } else {
         one = step_of(c, WORK_OUTPUTS, math, stores, k->step, 1);
-        if (chunks * cluster == 1) {
-            /* A warp has nothing but its own step to go on with. */
-            const struct work *work = &c->problem->work->of[WORK_OUTPUTS][math];
-            const double beside = k->order_issue * c->strategy->vc * work->issue +
-                                  k->order_depth * (work->depth - work->chain);
-            one.latency = k->step + k->in_order + c->alone * blend(work->chain, beside, k->blend);
-        }
+        if (chunks * cluster == 1)
+            one.latency = order_latency(c, math, c->strategy->vc);
         add(tile, &one, (double)count.finals * chunk);
         tile->latency += (double)count.finals * k->barrier;
     }
@@ -256,9 +263,14 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     }
 }
 
+/* The share of entries whose guess fails: is wrong, or, where it is all there is, doubted. */
 static double missed(const struct context *c)
 {
-    return (double)settle_missed(c->problem->settle, c->tile.warm_steps);
+    const struct settle *settle = c->problem->settle;
+    double share = (double)settle_missed(settle, c->tile.warm_steps);
+    if (c->is_guessing)
+        share += (double)settle_doubted(settle, c->tile.warm_steps);
+    return fmin(share, 1);
 }
 
 /* The share of tiles in which a guess fails. */
@@ -313,7 +325,12 @@ static void direct_tile(struct share *tile, const struct context *c, double *all
     one = step_of(c, WORK_STEP, math, loads, k->direct_step, 1);
     if (chunks > 1)
         add(tile, &one, c->tile.warm_exact);
-    if (chunks > 1 && is_guessed(c)) {
+    if (c->is_guessing) {
+        /* Where a guess fails the tile is run in order. */
+        one = (struct share){.latency = order_latency(c, math, 1)};
+        add_failing(tile, c, &one, chunk * chunks);
+        corrections = failing_tiles(c);
+    } else if (chunks > 1 && is_guessed(c)) {
         /* Where a guess fails every entry takes the exit before it, or a correction comes first. */
         one = step_of(c, WORK_JACOBIAN, math, c->matrix * c->states + loads,
                       k->direct_step + k->tangent, 1);
@@ -497,6 +514,7 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     count_values(&c);
     c.tile = assemble_tile(problem->unit->ir, &problem->unit->structure, &options);
     c.is_long = assemble_is_long(&options);
+    c.is_guessing = assemble_is_guessing(&options);
     if (c.is_long)
         long_tile(&tile, &c);
     else if (options.kernel == ASSEMBLE_BACKWARD)

@@ -215,9 +215,9 @@ void corrections_check(const struct trial *trial, struct kernel_data *data)
      * one takes another, and the guess of a block's first chunk within a cluster, the initial state
      * itself, one or, where that is far from what Newton's method squares at once, two. Without a
      * ring a sweep may come first. A kernel that guesses has no corrections, but chunks that waited
-     * for the one before. Where a state is so small that what may be left of it is below the roundings of terms of order one,
-     * such as its guess or those that cancel in a step, entries are corrected until they stand
-     * still, and the counts differ. */
+     * for the one before. Where a state is so small that what may be left of it is below the
+     * roundings of terms of order one, such as its guess or those that cancel in a step, entries
+     * are corrected until they stand still, and the counts differ. */
     const uint32_t more = 1u + (data->plan->options.mode != ASSEMBLE_STRICT) +
                           (s->cluster > 1 ? 2 : 0) + (s->stages == 0);
     const bool is_guessing = assemble_is_guessing(&data->plan->options);

@@ -14,15 +14,14 @@ static const double TOLERANCE = 1e-6;
 /* One or two channels a thread. */
 static struct assemble_options options_of(int vc, bool in_order)
 {
-    struct assemble_options options = {
-        .kernel = ASSEMBLE_FORWARD,
-        .mode = ASSEMBLE_STRICT,
-        .strategy = {.lanes = 8,
-                     .vc = (uint32_t)vc,
-                     .tile_chunks = CHUNKS,
-                     .chunk = CHUNK,
-                     .stages = 0,
-                     .cluster = 1}};
+    struct assemble_options options = {.kernel = ASSEMBLE_FORWARD,
+                                       .mode = ASSEMBLE_STRICT,
+                                       .strategy = {.lanes = 8,
+                                                    .vc = (uint32_t)vc,
+                                                    .tile_chunks = CHUNKS,
+                                                    .chunk = CHUNK,
+                                                    .stages = 0,
+                                                    .cluster = 1}};
     if (in_order)
         options.strategy = (struct strategy){
             .lanes = 32, .vc = 1, .tile_chunks = 1, .chunk = 8, .stages = 2, .cluster = 1};
@@ -35,7 +34,8 @@ struct pair {
     struct kernel_data got, want;
 };
 
-/* The same tensors for a kernel that guesses, perhaps with changes of its text, and one in order. */
+/* The same tensors for a kernel that guesses, perhaps with changes of its text, and one in order.
+ */
 static void pair_create(struct pair *pair, const char *cell, int vc,
                         const struct kernel_shape *shape, const struct kernel_edit *edits)
 {
@@ -140,7 +140,9 @@ END_TEST
 START_TEST(what_is_not_foreseen_is_found_out)
 {
     static const struct kernel_edit blind[] = {
-        {"        has_run = !PRNN_BARRIER_OR(!is_enough);\n", "        has_run = (PRNN_BARRIER_OR(!is_enough), 1);\n"}, {0}};
+        {"        has_run = !PRNN_BARRIER_OR(!is_enough);\n",
+         "        has_run = (PRNN_BARRIER_OR(!is_enough), 1);\n"},
+        {0}};
     const struct kernel_shape shape = shape_of(3 * TILE + 7, 16);
     struct pair pair;
     pair_create(&pair, remembers, 1 + _i, &shape, blind);
@@ -155,7 +157,8 @@ END_TEST
 START_TEST(a_guess_that_is_accepted_though_wrong_shows_in_the_certificate)
 {
     static const struct kernel_edit careless[] = {
-        {"        has_run = !PRNN_BARRIER_OR(!is_enough);\n", "        has_run = (PRNN_BARRIER_OR(!is_enough), 1);\n"},
+        {"        has_run = !PRNN_BARRIER_OR(!is_enough);\n",
+         "        has_run = (PRNN_BARRIER_OR(!is_enough), 1);\n"},
         {"            if (!PRNN_BARRIER_OR(differs)) {\n",
          "            if (!(PRNN_BARRIER_OR(differs) & 0)) {\n"},
         {0}};
@@ -229,7 +232,8 @@ START_TEST(what_is_not_finite_is_told_on_every_way)
 {
     const struct kernel_shape shape = shape_of(2 * TILE, 16);
     struct pair pair;
-    pair_create(&pair, _i / 2 ? remembers : "cell forgets { state h; input u; h' = tanh(0.3*h + u); }",
+    pair_create(&pair,
+                _i / 2 ? remembers : "cell forgets { state h; input u; h' = tanh(0.3*h + u); }",
                 1 + _i % 2, &shape, NULL);
     for (int d = 0; d < 2; d++)
         kernel_set(kernel_tensor_of(d ? &pair.got : &pair.want, GROUP_X, 0), (TILE + 5) * 16 + 3,
@@ -275,7 +279,8 @@ int main(void)
     tcase_add_loop_test(tcase, where_the_cell_forgets_guesses_are_all, 0, 2);
     tcase_add_loop_test(tcase, where_it_remembers_the_bits_are_those_of_running_in_order, 0, 2);
     tcase_add_loop_test(tcase, what_is_not_foreseen_is_found_out, 0, 2);
-    tcase_add_loop_test(tcase, a_guess_that_is_accepted_though_wrong_shows_in_the_certificate, 0, 2);
+    tcase_add_loop_test(tcase, a_guess_that_is_accepted_though_wrong_shows_in_the_certificate, 0,
+                        2);
     tcase_add_loop_test(tcase, one_wrong_guess_costs_its_chunk, 0, 8);
     tcase_add_test(tcase, what_is_not_aligned_runs_in_order);
     tcase_add_loop_test(tcase, what_is_not_finite_is_told_on_every_way, 0, 4);

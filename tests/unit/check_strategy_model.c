@@ -425,6 +425,44 @@ START_TEST(what_takes_longer_to_forget_is_guessed_from_more_steps)
 }
 END_TEST
 
+/* Of titans_lite some guesses from 64 steps are doubted, which a launch that runs in order then has
+ * to wait for. */
+START_TEST(a_guess_that_is_doubted_is_expected_to_take_as_long_as_running_in_order)
+{
+    load("titans_lite");
+    as_h200();
+    const struct model_problem problem = problem_of(8, 2048, 1024, ASSEMBLE_FORWARD);
+    struct strategy sequential, alone = {.lanes = 32,
+                                         .vc = 2,
+                                         .tile_chunks = 8,
+                                         .chunk = 256,
+                                         .cluster = 1,
+                                         .guess = profile.settle.guess};
+    struct prediction doubted, sure, ordered;
+    strategy_in_order(&sequential, &problem);
+    model_predict(&ordered, &problem, &sequential);
+    model_predict(&doubted, &problem, &alone);
+    alone.guess = profile.settle.guess_alone;
+    model_predict(&sure, &problem, &alone);
+    ck_assert(doubted.seconds > ordered.seconds && doubted.corrections > 0);
+    ck_assert(sure.seconds < 0.8 * ordered.seconds && sure.corrections == 0);
+    unit_free(unit);
+}
+END_TEST
+
+/* A thread block that may run in order keeps parameters twice. */
+START_TEST(cells_of_many_parameters_do_not_guess_in_one_thread_block)
+{
+    load("gru_heads");
+    const struct model_problem problem = problem_of(8, 2048, 1024, ASSEMBLE_FORWARD);
+    struct strategy strategy = {.lanes = 32, .vc = 2, .tile_chunks = 8, .chunk = 256, .cluster = 1};
+    ck_assert(!strategy_is_known(&strategy, &problem));
+    strategy.cluster = 2;
+    ck_assert(strategy_is_known(&strategy, &problem));
+    unit_free(unit);
+}
+END_TEST
+
 START_TEST(a_cell_that_does_not_settle_runs_in_order_unless_recurrences_are_few)
 {
     load("unicornn");
@@ -576,6 +614,8 @@ int main(void)
     tcase_add_test(tcase, few_recurrences_are_solved_in_parallel_and_many_in_order);
     tcase_add_loop_test(tcase, a_strategy_is_read_as_it_was_printed, 0, 2);
     tcase_add_test(tcase, what_takes_longer_to_forget_is_guessed_from_more_steps);
+    tcase_add_test(tcase, a_guess_that_is_doubted_is_expected_to_take_as_long_as_running_in_order);
+    tcase_add_test(tcase, cells_of_many_parameters_do_not_guess_in_one_thread_block);
     tcase_add_test(tcase, a_cell_that_does_not_settle_runs_in_order_unless_recurrences_are_few);
     tcase_add_test(tcase, clusters_wait_for_room_in_the_groups_that_the_device_has);
     tcase_add_test(tcase, a_block_of_many_states_runs_in_order);
