@@ -324,7 +324,7 @@ PRNN_API prnn_status prnn_plan_bind_strided(const prnn_plan *plan, prnn_tensor *
 /**
  * A plan like 'plan', with the strategies that are fastest on these tensors. Which those are depends
  * on how long the cell remembers, and so on parameters and inputs: the library's own choice is for
- * random ones, and a trained cell may want another, forward up to 2.6 times as fast.
+ * random ones, and a trained cell may want another, forward up to twice as fast.
  *
  * Compiles some twenty kernels a direction (several at once; with a disk cache once and for all) and
  * times them on 'stream', which it waits for. Everything that prnn_forward() writes is written, in
@@ -395,7 +395,9 @@ typedef struct prnn_certificate {
                          (docs/method.md); 0: exact */
     double tolerance; /* that the plan keeps it below */
     int64_t batch, step, channel; /* where the largest is; -1: nowhere */
-    uint32_t max_corrections;     /* of one tile; 0: solved in order, or the first guess was it */
+    uint32_t max_corrections;     /* of one tile; 0: solved in order, or the first guess was it. A
+                                     kernel that only guesses: the chunks of the tile but one where
+                                     they had to wait for each other */
     double mean_corrections;      /* per tile */
     uint64_t tiles;
     bool nonfinite; /* inf or NaN among the states */
