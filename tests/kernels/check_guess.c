@@ -117,6 +117,24 @@ START_TEST(where_the_cell_forgets_guesses_are_all)
 }
 END_TEST
 
+/* Neither state moves, so there is no difference to forget. */
+START_TEST(a_state_that_stays_where_it_is_is_not_doubted)
+{
+    struct kernel_shape shape = shape_of(2 * TILE, 16);
+    struct pair pair;
+    shape.has_h0 = false;
+    pair_create(&pair, "cell forgets { state h; input u; h' = tanh(0.3*h + u); }", 1 + _i, &shape,
+                NULL);
+    for (int d = 0; d < 2; d++)
+        for (size_t t = 0; t < 2 * TILE; t++)
+            kernel_set(kernel_tensor_of(d ? &pair.got : &pair.want, GROUP_X, 0), t * 16 + 2, 0);
+    pair_run(&pair);
+    ck_assert_uint_eq(corrections_of(&pair.got), 0);
+    ck_assert_double_le(pair_error(&pair), 4 * TOLERANCE);
+    pair_free(&pair);
+}
+END_TEST
+
 /* 0.98^24 = 0.62: that a guess will not do shows at once, and nothing is guessed. */
 static const char remembers[] = "cell remembers { state h; input u; h' = 0.98*h + 0.02*tanh(u); }";
 
@@ -131,6 +149,10 @@ START_TEST(where_it_remembers_the_bits_are_those_of_running_in_order)
     for (int b = 0; b < pair.got.grid; b++) {
         ck_assert_uint_eq(pair.got.report[b].tiles, 4);
         ck_assert_uint_eq(pair.got.report[b].sum_corrections, 3 * (CHUNKS - 1));
+        /* Exact: the largest mismatch is nowhere. */
+        ck_assert_double_eq(pair.got.report[b].mismatch, 0);
+        ck_assert_int_eq(pair.got.report[b].step, -1);
+        ck_assert_int_eq(pair.got.report[b].channel, -1);
     }
     pair_free(&pair);
 }
@@ -322,6 +344,7 @@ int main(void)
     TCase *tcase = tcase_create("guess");
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, where_the_cell_forgets_guesses_are_all, 0, 2);
+    tcase_add_loop_test(tcase, a_state_that_stays_where_it_is_is_not_doubted, 0, 2);
     tcase_add_loop_test(tcase, where_it_remembers_the_bits_are_those_of_running_in_order, 0, 2);
     tcase_add_loop_test(tcase, a_guess_is_doubted_by_what_its_first_steps_leave, 0, 16);
     tcase_add_loop_test(tcase, what_is_not_foreseen_is_found_out, 0, 2);
