@@ -480,20 +480,22 @@ static bool is_enough(const struct forgetting *all, int length)
     return is_rare(all->left[length], 1, 1.5);
 }
 
+/* The share of entries where none was found, but the tail says that some are. */
+#define DOUBTED_LEAST 1e-4f
+
 /* The share of entries whose guess is not tried because its first steps forget too little: rules of
  * kernels-gen/chunk_guess.h. One of them doubles what a launch takes, so the tail counts for more.
  */
 static float doubted_share(const struct solver *s, const struct forgetting *all, int length)
 {
     const double margin = 0.1, slack = 1.5, tail = 1.75;
-    const float least = 1e-4f;
     const struct settle_steps steps =
         settle_guessing_steps(s->rounding, (uint32_t)(length + 1) * SETTLE_GUESS_EVERY);
     const double showing = steps.all - steps.exact;
     const double most = pow(margin * (double)s->tolerance, showing / (slack * steps.all));
     const uint16_t *places = all->shown[(int)showing / SETTLE_GUESS_EVERY - 1];
     const float share = share_above(places, most);
-    return is_rare(places, most, tail) ? 0 : share > least ? share : least;
+    return is_rare(places, most, tail) ? 0 : share > DOUBTED_LEAST ? share : DOUBTED_LEAST;
 }
 
 /* The share of entries that are further off, guessed with a ring, than a last correction may move
@@ -521,15 +523,18 @@ static uint32_t guess_of(const struct settle *settle, const struct forgetting *a
 }
 
 /* ... where a guess is all there is and one that fails doubles what a launch takes: two lengths
- * more of cells that take longer, and so many that none is doubted, if there are. */
+ * more of cells that take longer, and so many that the tail does not make one doubted. Where some
+ * were found to be, longer ones are not believed either (titans_lite in f32). */
 static uint32_t guess_alone_of(const struct settle *settle, enum settle_rounding rounding)
 {
     const uint32_t most = SETTLE_GUESSES * SETTLE_GUESS_EVERY;
     const bool is_usual = settle->guess <= settle_trusted_steps(rounding, 0).all;
     uint32_t steps = settle->guess + (is_usual ? 0 : 2 * SETTLE_GUESS_EVERY);
+    if (steps > most || settle_doubted(settle, steps) > DOUBTED_LEAST)
+        return settle->guess;
     while (steps < most && settle_doubted(settle, steps) > 0)
         steps += SETTLE_GUESS_EVERY;
-    return steps > most || settle_doubted(settle, steps) > 0 ? settle->guess : steps;
+    return settle_doubted(settle, steps) > 0 ? settle->guess : steps;
 }
 
 /* What a solver writes to whatever it runs. */

@@ -178,21 +178,24 @@ START_TEST(a_guess_that_shows_to_be_too_short_is_doubted)
 }
 END_TEST
 
-/* Longer where some would be doubted, or miss, and as long as any where that does not help. */
+/* Longer of cells that take longer, and of those whose tail makes some doubted; not where some were
+ * found to be, which is no guess to rely on. */
 START_TEST(a_guess_alone_is_from_more_steps_of_cells_that_take_longer)
 {
     settle_cell("paragru");
     for (int r = 0; r < SETTLE_ROUNDINGS; r++)
         ck_assert_uint_eq(found[r].guess_alone, usual_guess(r));
-    settle_cell("titans_lite");
+    settle_cell("cfc");
     for (int r = 0; r < SETTLE_ROUNDINGS; r++) {
         ck_assert_uint_ge(found[r].guess_alone, found[r].guess + 2 * SETTLE_GUESS_EVERY);
         ck_assert(settle_doubted(&found[r], found[r].guess_alone) == 0);
     }
     ck_assert(settle_doubted(&found[SETTLE_32], found[SETTLE_32].guess) > 0);
-    settle_cell("indrnn_relu");
-    ck_assert_uint_eq(found[SETTLE_32].guess_alone, found[SETTLE_32].guess);
-    ck_assert(settle_doubted(&found[SETTLE_32], found[SETTLE_32].guess) > 0);
+    for (int i = 0; i < 2; i++) {
+        settle_cell(i ? "titans_lite" : "indrnn_relu");
+        ck_assert_uint_eq(found[SETTLE_32].guess_alone, found[SETTLE_32].guess);
+        ck_assert(settle_doubted(&found[SETTLE_32], found[SETTLE_32].guess) > 1e-4f);
+    }
 }
 END_TEST
 
