@@ -174,6 +174,11 @@ void report_syntax(struct parser *cx, struct span span, const char *found,
             diag_note(cx->diag, message, cx->before,
                       "'in', 'init' and the like hold for all names before them; other names want "
                       "a declaration of their own");
+        else if (strlen(found) == 1 && strchr("+-*/(=", found[0]) &&
+                 expects(closers, closer_count, ",") && !expects(expected, count, "nograd"))
+            diag_note(cx->diag, message, cx->before,
+                      "an output has a name; of an expression it stands before, as in 'output y = "
+                      "h + u;'");
     } else if (count > 0 && count <= 5) {
         diag_add(cx->diag, DIAG_ID_SYNTAX, span, what, join(cx, expected, count));
     } else {
