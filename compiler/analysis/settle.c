@@ -480,7 +480,7 @@ static bool is_enough(const struct forgetting *all, int length)
     return is_rare(all->left[length], 1, 1.5);
 }
 
-/* The share of entries where none was found, but the tail says that some are. */
+/* What is taken for a share where nothing was found, but the tail says that there is something. */
 #define DOUBTED_LEAST 1e-4f
 
 /* The share of entries whose guess is not tried because its first steps forget too little: rules of

@@ -55,7 +55,7 @@ static inline float settle_missed(const struct settle *settle, uint32_t steps)
     return settle->missed[length < SETTLE_GUESSES ? length - 1 : SETTLE_GUESSES - 1];
 }
 
-/* ... of those that are doubted. */
+/* ... of those that are doubted, where so many steps are asked for. */
 static inline float settle_doubted(const struct settle *settle, uint32_t steps)
 {
     const uint32_t length = steps / SETTLE_GUESS_EVERY;

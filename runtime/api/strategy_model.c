@@ -267,10 +267,11 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
 static double missed(const struct context *c)
 {
     const struct settle *settle = c->problem->settle;
-    double share = (double)settle_missed(settle, c->tile.warm_steps);
-    if (c->is_guessing)
-        share += (double)settle_doubted(settle, c->tile.warm_steps);
-    return fmin(share, 1);
+    const enum settle_rounding rounding = assemble_rounding(c->problem->options.storage);
+    const double wrong = (double)settle_missed(settle, c->tile.warm_steps);
+    const uint32_t wanted =
+        c->strategy->guess ? c->strategy->guess : settle_trusted_steps(rounding, 0).all;
+    return c->is_guessing ? fmin(wrong + (double)settle_doubted(settle, wanted), 1) : wrong;
 }
 
 /* The share of tiles in which a guess fails. */
