@@ -3,7 +3,7 @@
  *
  * Requires  cell_step(), cell_step_outputs(), cell_step_fast(); chunk_inputs.h, rows_out.h
  * Provides  state_reset(); warm_step() and warm_steps() with PRNN_WARM_STEPS, chunk_warm_up() with PRNN_ROUGH_FIRST;
- *           struct targets, final_step(), chunk_final(), chunk_final_from()
+ *           with PRNN_MARKS mark_step(), SHARED_MARK; struct targets, final_step(), chunk_final(), chunk_final_from()
  * Launch    a thread owns chunk w and PRNN_VC channels */
 PRNN_FN void state_reset(const struct chunk *k, int is_reset, int v, prnn_real *h)
 {
@@ -15,21 +15,17 @@ PRNN_FN void state_reset(const struct chunk *k, int is_reset, int v, prnn_real *
 #if PRNN_WARM_STEPS
 /* A state is guessed from the PRNN_WARM_STEPS steps before it alone, beginning with the initial state: what came before
  * them has faded, as far as the cell forgets so soon. They approximate. */
-PRNN_FN void warm_channel(const struct chunk *k, const struct step_inputs *in, int v, prnn_real *h)
-{
-    prnn_real next[PRNN_N];
-    state_reset(k, in->is_reset, v, h);
-    cell_step_fast(h, in->x[v], k->p[v], next);
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        h[i] = next[i];
-}
-
 PRNN_FN void warm_step(const struct chunk *k, const struct step_inputs *in, prnn_real (*h)[PRNN_N])
 {
     PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++)
-        warm_channel(k, in, v, h[v]);
+    for (int v = 0; v < PRNN_VC; v++) {
+        prnn_real next[PRNN_N];
+        state_reset(k, in->is_reset, v, h[v]);
+        cell_step_fast(h[v], in->x[v], k->p[v], next);
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            h[v][i] = next[i];
+    }
 }
 
 /* The steps 'from' to 'to'. The reader goes on to 'end'. */
@@ -166,6 +162,31 @@ PRNN_FN void final_step(const struct chunk *k, int slot, const struct step_input
     }
 }
 
+#if PRNN_MARKS
+/* Without a ring some states of a chunk are kept, at twice the steps each time: where a run from another entry comes upon one
+ * of them, the rest of the chunk is as it was. Layout: s_mark [PRNN_MARKS][PRNN_TILE_CHUNKS][PRNN_STATES][channels]. */
+#define AT_MARK(m, w, i, c) ((((m) * PRNN_TILE_CHUNKS + (w)) * PRNN_N + (i)) * PRNN_BLOCK_CHANNELS + (c))
+#define SHARED_MARK                                                                                \
+    PRNN_SHARED(prnn_real, s_mark, PRNN_S_MARK, PRNN_MARKS *PRNN_TILE_CHUNKS *PRNN_N *PRNN_BLOCK_CHANNELS)
+
+/* Mark m stands behind so many steps, whole groups. */
+PRNN_FN prnn_i32 mark_step(prnn_i32 m)
+{
+    return ((PRNN_FIRST_MARK << m) + PRNN_UNROLL_STEPS - 1) / PRNN_UNROLL_STEPS * PRNN_UNROLL_STEPS;
+}
+
+PRNN_FN void mark_put(const struct chunk *k, prnn_i32 m, prnn_real (*h)[PRNN_N])
+{
+    SHARED_MARK;
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            PRNN_SST(s_mark, AT_MARK(m, k->w, i, k->c + v), h[v][i]);
+    }
+}
+#endif
+
 /* Run the chunk and write states and outputs. h: the state before step 'from', at last the exit. Without a ring 'from' may be
  * before the chunk; then nothing is written there, and e becomes the entry that those steps lead to. The reader is where they
  * begin, if there are steps in groups. */
@@ -177,6 +198,9 @@ PRNN_FN void chunk_final(const struct chunk *k, prnn_i32 from, struct reader *re
     const int is_inside = PRNN_STAGES || k->at.channel < k->launch->head.channels;
     struct targets to;
     struct step_inputs in;
+#if PRNN_MARKS
+    prnn_i32 m = 0;
+#endif
     targets_begin(&to, k, from);
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++)
@@ -197,6 +221,10 @@ PRNN_FN void chunk_final(const struct chunk *k, prnn_i32 from, struct reader *re
             for (int v = 0; v < PRNN_VC; v++)
                 scale[v] = 0;
         }
+#if PRNN_MARKS
+        if (m < PRNN_MARKS && s + PRNN_UNROLL_STEPS == mark_step(m))
+            mark_put(k, m++, h);
+#endif
     }
     PRNN_NO_UNROLL
     for (prnn_i32 s = fast; s < k->count; s++) {

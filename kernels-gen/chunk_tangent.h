@@ -25,9 +25,6 @@ PRNN_FN void tangent_step(const struct chunk *k, const struct step_inputs *in, p
     }
 }
 
-/* Without a ring tangents are rare, and not worth as much text as the final run. */
-#define PRNN_TANGENT_STEPS (!PRNN_STAGES && PRNN_UNROLL_STEPS % 4 == 0 ? 4 : PRNN_UNROLL_STEPS)
-
 /* Run the chunk from h, with the tangent d = d exit / d entry. */
 PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_real (*d)[PRNN_MATRIX],
                            int is_fast)
@@ -39,14 +36,14 @@ PRNN_FN void chunk_tangent(const struct chunk *k, prnn_real (*h)[PRNN_N], prnn_r
         affine_identity(d[v]);
     if (fast > 0) {
         struct reader reader;
-        reader_begin(&reader, k, 0, PRNN_TANGENT_STEPS, 0);
+        reader_begin(&reader, k, 0, PRNN_UNROLL_STEPS, 0);
         PRNN_NO_UNROLL
-        for (prnn_i32 s = 0; s < fast; s += PRNN_TANGENT_STEPS) {
+        for (prnn_i32 s = 0; s < fast; s += PRNN_UNROLL_STEPS) {
             PRNN_UNROLL
-            for (int i = 0; i < PRNN_TANGENT_STEPS; i++) {
+            for (int i = 0; i < PRNN_UNROLL_STEPS; i++) {
                 reader_take(&reader, k, s + i, i, &in);
                 tangent_step(k, &in, h, d, is_fast);
-                reader_free(&reader, k, s, fast, PRNN_TANGENT_STEPS, i, 0);
+                reader_free(&reader, k, s, fast, PRNN_UNROLL_STEPS, i, 0);
             }
         }
     }

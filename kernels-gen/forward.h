@@ -1,7 +1,7 @@
 /* The forward solve, tile by tile: PRNN_CLUSTER * PRNN_TILE_CHUNKS chunks of PRNN_CHUNK steps are solved at once, by Newton's
  * method, or from guesses alone; the exit of the last chunk is the exact entry of the next tile.
  *
- * Requires  tile_newton.h or, with PRNN_OR_IN_ORDER, tile_guess.h, and what they require; block_report.h
+ * Requires  tile_newton.h or, without a ring, tile_guess.h, in a cluster tile_secant.h, and what they require; block_report.h
  * Provides  the kernel PRNN_ENTRY
  * Layout    as tile.h; the entry of the first chunk of the first block is that of the next tile
  * Launch    place.h's grid, PRNN_THREADS = PRNN_LANES * PRNN_TILE_CHUNKS threads */
@@ -58,7 +58,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #endif
     prnn_u32 max_corrections = 0;
     prnn_u64 sum_corrections = 0;
-#if PRNN_ALL_CHUNKS > 1 && !PRNN_OR_IN_ORDER
+#if PRNN_ALL_CHUNKS > 1 && PRNN_STAGES
     prnn_i32 pace = PACE_BEGIN;
     struct outlook outlook;
     outlook.is_known = 0;
@@ -93,7 +93,9 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
         chunk_final_from(&k, e, h, scale);
         states_copy(e, h);
         witness_finite(&seen, &k, scale);
-#elif PRNN_OR_IN_ORDER
+#elif !PRNN_STAGES && PRNN_CLUSTER > 1
+        corrections = tile_secant(&k, (prnn_real)launch->head.tolerance, e, h, &seen);
+#elif !PRNN_STAGES
         corrections = tile_guess(&k, (prnn_real)launch->head.tolerance, e, h, &seen);
 #else
         outlook.chunk = k;
@@ -106,7 +108,7 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
 #endif
         corrections = tile_solve(&k, (tile + 1) * stride <= origin.length, pace >= 0,
                                  (prnn_real)launch->head.tolerance, &outlook, e, h, &seen);
-        pace = pace_next(pace, corrections > (PRNN_WARM_EXACT ? 0 : 1));
+        pace = pace_next(pace, corrections > 1);
 #endif
         max_corrections = corrections > max_corrections ? corrections : max_corrections;
         sum_corrections += corrections;

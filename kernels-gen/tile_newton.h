@@ -24,7 +24,6 @@
 #endif
 
 #if PRNN_ALL_CHUNKS > 1
-#if !PRNN_WARM_EXACT
 /* First guesses of the entries, one step from the initial state. A thread makes that of the chunk behind, from its
  * own last step; behind a block the initial state itself serves, which both sides know. */
 PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_real (*next)[PRNN_N])
@@ -45,7 +44,6 @@ PRNN_FN void entry_guess(const struct chunk *k, prnn_real (*e)[PRNN_N], prnn_rea
         states_initial(k, e);
     }
 }
-#endif
 
 /* One Newton step on the entries: from exits x, tangents d and the entries 'next' of the chunks behind,
  *     out_w = D_w delta_w,   delta_{w+1} = (x_w - e_{w+1}) + out_w,   e'_{w+1} = x_w + out_w,   delta_0 = 0.
@@ -187,22 +185,12 @@ PRNN_FN int settle_recorded(const struct chunk *k, prnn_real tolerance, prnn_rea
 }
 #endif
 
-/* The final run of the tile from entries e, those behind the first guessed before it where 'is_guessed'; h: the exits,
- * 'found' what the chunk before ended with, 'scale' the size of the chunk's states. Returns whether what was found differs
- * from the entry by more than the tolerance. */
-PRNN_FN int tile_final(const struct chunk *k, prnn_real tolerance, int is_guessed, prnn_real (*e)[PRNN_N],
-                       prnn_real (*h)[PRNN_N], prnn_real (*found)[PRNN_N], prnn_real *scale, struct witness *pass)
+/* The final run of the tile from entries e; h: the exits, 'found' what the chunk before ended with, 'scale' the size of the
+ * chunk's states. Returns whether what was found differs from the entry by more than the tolerance. */
+PRNN_FN int tile_final(const struct chunk *k, prnn_real tolerance, prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N],
+                       prnn_real (*found)[PRNN_N], prnn_real *scale, struct witness *pass)
 {
-    const int is_mine = is_guessed && !chunk_is_first(k) && k->is_plain && k->count > 0;
-    struct reader reader;
-    states_copy(h, e);
-    if (is_mine || chunk_fast_steps(k) > 0)
-        reader_begin(&reader, k, is_mine ? -PRNN_WARM_STEPS : 0, PRNN_UNROLL_STEPS, !PRNN_WARM_EXACT);
-#if PRNN_WARM_EXACT
-    if (is_mine)
-        warm_steps(&reader, k, -PRNN_WARM_STEPS, -PRNN_WARM_EXACT, chunk_fast_steps(k), h);
-#endif
-    chunk_final(k, is_mine ? -PRNN_WARM_EXACT : 0, &reader, e, h, scale);
+    chunk_final_from(k, e, h, scale);
     all_barrier(); /* entries are taken before exits are handed over */
     entry_hand_over(k, h);
     all_barrier(); /* exits are handed over */
@@ -282,13 +270,8 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, int is_whole, int is_warm, pr
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++)
         size[v] = 0;
-    /* Without a ring the final run guesses its entries. An affine cell needs one correction, whatever the guess. */
-    int is_guessed = PRNN_WARM_EXACT && (is_warm || !PRNN_AFFINE) && tolerance > 0;
-#if PRNN_WARM_EXACT
-    states_initial(k, next);
-    if (!chunk_is_first(k))
-        states_initial(k, e);
-#elif PRNN_ROUGH_FIRST
+    /* An affine cell needs one correction, whatever the guess. */
+#if PRNN_ROUGH_FIRST
     if (is_warm) {
         entry_warm_up(k, outlook, e, next);
     } else if (PRNN_AFFINE) {
@@ -326,8 +309,7 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, int is_whole, int is_warm, pr
     }
 #endif
     (void)is_whole;
-    /* Where the steps before the entries say all of them, no correction is needed. */
-    int is_settled = is_guessed;
+    int is_settled = 0;
     PRNN_NO_UNROLL
     for (;;) {
         PRNN_NO_UNROLL
@@ -343,21 +325,16 @@ PRNN_FN prnn_u32 tile_solve(const struct chunk *k, int is_whole, int is_warm, pr
             entry_take(k, e, 0);
         }
         witness_none(&pass);
-        const int differs = tile_final(k, tolerance, is_guessed, e, h, found, size, &pass);
+        const int differs = tile_final(k, tolerance, e, h, found, size, &pass);
         if (!all_or(k, differs))
             break;
         /* Every entry takes the exit before it. With tolerance 0, or when Newton has had its corrections, that is the
          * correction: a sweep, and after at most as many as there are chunks the bits are those of the sequential run.
-         * Behind guesses too, where they are so near that it will do. Else Newton goes on from it. */
+         * Else Newton goes on from it. */
         is_settled = !(tolerance > 0) || corrections > PRNN_ALL_CHUNKS;
-        if (is_guessed && !PRNN_AFFINE) {
-            all_barrier(); /* flags are read before the next are set */
-            is_settled |= !all_or(k, 1000 * pass.gap > PRNN_FAR_THOUSANDTHS * pass.scale);
-        }
         states_copy(e, found);
         states_copy(next, h);
         corrections += is_settled;
-        is_guessed = 0;
     }
     witness_add_all(seen, &pass);
     return corrections;

@@ -47,8 +47,8 @@ PRNN_FN void witness_finite(struct witness *pass, const struct chunk *k, const p
 }
 
 #if PRNN_ALL_CHUNKS > 1
-/* After a run from the entry e: take what the chunk before ended with, 'found'. Returns whether they differ by more than the
- * tolerance. 'scale' of the chunk's states. */
+/* After a run from the entry e: take what the chunk before ended with, 'found'. Returns a bit for each channel of the thread
+ * where they differ by more than the tolerance. 'scale' of the chunk's states. */
 PRNN_FN int exits_differ(const struct chunk *k, prnn_real tolerance, prnn_real (*e)[PRNN_N], prnn_real (*found)[PRNN_N],
                          prnn_real *scale, struct witness *pass)
 {
@@ -62,7 +62,7 @@ PRNN_FN int exits_differ(const struct chunk *k, prnn_real tolerance, prnn_real (
         const int is_off = entry_differs(e[v], found[v], tolerance, &gap, &scale[v]);
         if (!chunk_is_real(k, v))
             continue;
-        differs |= is_off;
+        differs |= is_off << v;
         /* Also above the tolerance: the certificate says what is left, not that the loop believes to be done. */
         witness_add(pass, gap, scale[v], k->t0, k->c + v);
     }

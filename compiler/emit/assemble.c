@@ -30,8 +30,13 @@ static const char *const long_backward_files[KERNEL_FILES] = {
     "chunk.h",        "shared_inputs.h", "tile.h",          "scan.h",
     "backward_run.h", "backward_sums.h", "backward_long.h", "reduce_partials.h"};
 static const char *const guessing_forward_files[KERNEL_FILES] = {
-    "place.h", "ring.h",    "rows_out.h",    "chunk.h",      "chunk_inputs.h", "chunk_run.h",
-    "tile.h",  "witness.h", "chunk_guess.h", "tile_guess.h", "block_report.h", "forward.h"};
+    "place.h",       "ring.h",       "rows_out.h",     "chunk.h",  "chunk_inputs.h",
+    "chunk_run.h",   "tile.h",       "witness.h",      "lane.h",   "chunks_in_order.h",
+    "chunk_guess.h", "tile_guess.h", "block_report.h", "forward.h"};
+static const char *const secant_forward_files[KERNEL_FILES] = {
+    "place.h",        "affine.h",      "ring.h",         "rows_out.h", "chunk.h",
+    "chunk_inputs.h", "chunk_run.h",   "tile.h",         "witness.h",  "scan.h",
+    "lane.h",         "tile_secant.h", "block_report.h", "forward.h"};
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
     [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",       [ASSEMBLE_COMPARE] = "compare",
@@ -105,28 +110,49 @@ bool assemble_is_long(const struct assemble_options *o)
            o->strategy.chunk >= LONG;
 }
 
+static bool has_no_ring(const struct assemble_options *o)
+{
+    return o->kernel == ASSEMBLE_FORWARD && !o->strategy.stages && o->strategy.tile_chunks > 1;
+}
+
 bool assemble_is_guessing(const struct assemble_options *o)
 {
-    const struct strategy *s = &o->strategy;
-    return o->kernel == ASSEMBLE_FORWARD && o->storage != ASSEMBLE_F64 && !s->stages &&
-           s->cluster == 1 && s->tile_chunks > 1;
+    return has_no_ring(o) && o->strategy.cluster == 1;
+}
+
+bool assemble_has_secants(const struct assemble_options *o)
+{
+    return has_no_ring(o) && o->strategy.cluster > 1;
 }
 
 /* Steps of a chunk that a stage of the ring holds. */
 static uint32_t slice_of(const struct assemble_options *o)
 {
     const uint32_t chunks = o->strategy.tile_chunks;
-    /* In order a stage is so many steps that waiting for it hardly counts. */
-    enum { ORDER_STEPS = 32 };
+    /* In order a stage is so many steps that waiting for it hardly counts; of doubles what there is
+     * room for. */
+    const uint32_t steps = o->storage == ASSEMBLE_F64 ? 8 : 32;
     if (assemble_is_guessing(o))
-        return chunks < ORDER_STEPS ? ORDER_STEPS / chunks : 1;
+        return chunks < steps ? steps / chunks : 1;
     return assemble_is_long(o) ? ASSEMBLE_SLICE : o->strategy.chunk;
+}
+
+/* States of a chunk that are kept: after 16 steps, 32, 64 and so on. */
+enum { FIRST_MARK = 16 };
+
+static uint32_t marks_of(const struct assemble_options *o)
+{
+    uint32_t count = 1;
+    while ((uint64_t)FIRST_MARK << count < o->strategy.chunk)
+        count++;
+    return assemble_has_secants(o) ? count : 0;
 }
 
 /* Shared memory of a kernel: byte offsets of its arrays. */
 struct layout {
     uint32_t ring_stages;
-    uint64_t ring, common, entries, carry, maps, public_maps, flags, report, bytes;
+    uint64_t ring, common, entries, marks, outcomes, wanted, carry, maps, public_maps, flags,
+        report, bytes;
     uint64_t ring_pad; /* elements behind each chunk of the ring */
 };
 
@@ -169,7 +195,12 @@ static struct layout layout_with(const struct counts *n, const struct assemble_o
         at.entries = at.common + ring_stages * w * slice_of(o) * n->shared_inputs * element;
         at.entries = (at.entries + 15) / 16 * 16;
     }
-    at.carry = at.entries + (is_scanned && (is_forward || assemble_is_long(o)) ? w * vector : 0);
+    at.marks = at.entries + (is_scanned && (is_forward || assemble_is_long(o)) ? w * vector : 0);
+    at.outcomes = at.marks + marks_of(o) * w * vector;
+    at.wanted = at.outcomes + (assemble_has_secants(o) ? 2 * w * channels * real : 0);
+    /* A multiple of 8 bytes, so that what follows is aligned. */
+    at.carry =
+        at.wanted + (assemble_has_secants(o) ? (s->vc * (w * s->lanes / 32) * 4 + 7) / 8 * 8 : 0);
     at.maps = at.carry + (is_scanned && !is_forward ? vector : 0);
     at.public_maps = at.maps + (is_scanned ? w / group * map : 0);
     at.flags = at.public_maps + (s->cluster == 1 ? 0 : 2 * s->cluster * map);
@@ -266,12 +297,13 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
         if (tile.recorded)
             tile.registers = tile.in_halves ? with_halves : with_words;
     }
-    /* In double it would take too many. */
-    if (!s->stages && o->storage != ASSEMBLE_F64) {
+    if (!s->stages) {
         const enum settle_rounding rounding = assemble_rounding(o->storage);
-        const struct settle_steps most = assemble_is_guessing(o)
-                                             ? settle_guessing_steps(rounding, s->guess)
-                                             : settle_trusted_steps(rounding, s->guess);
+        struct settle_steps most = assemble_is_guessing(o)
+                                       ? settle_guessing_steps(rounding, s->guess)
+                                       : settle_trusted_steps(rounding, s->guess);
+        if (o->storage == ASSEMBLE_F64)
+            most.all = most.exact = most.all * 5 / 2;
         const uint32_t unrolled = unrolled_steps(n, o);
         tile.warm_steps = s->chunk < most.all ? s->chunk : most.all / unrolled * unrolled;
         /* Where functions approximate anyway there is one kind of steps, unless the first of them
@@ -288,16 +320,6 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
         tile.is_warm_ahead = tile.recorded > 0 && s->stages > 2;
     }
     return tile;
-}
-
-/* Of the states' size, how far a guess may be off that one more run still brings below the
- * tolerance. A cell that forgets evenly and leaves g behind the steps of a guess leaves g once more
- * behind as many steps of the chunk. */
-static uint64_t far_thousandths(const struct assemble_tile *tile, const struct assemble_options *o)
-{
-    const double tolerance = (double)settle_tolerance(assemble_rounding(o->storage));
-    const double warm = tile->warm_steps;
-    return (uint64_t)(1000 * pow(tolerance, warm / (warm + o->strategy.chunk)));
 }
 
 struct assemble_tile assemble_tile(const struct ir *ir, const struct structure *structure,
@@ -531,10 +553,9 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "ROUGH_FIRST", tile.warm_steps > 0 && !tile.warm_exact);
         define(&text, "WARM_STEPS", tile.warm_steps);
         define(&text, "WARM_EXACT", tile.warm_exact);
-        define(&text, "OR_IN_ORDER", assemble_is_guessing(o));
         define(&text, "WARM_AHEAD", tile.is_warm_ahead);
-        if (is_forward)
-            define(&text, "FAR_THOUSANDTHS", far_thousandths(&tile, o));
+        define(&text, "MARKS", marks_of(o));
+        define(&text, "FIRST_MARK", FIRST_MARK);
         define(&text, "RING_STAGES", at.ring_stages);
         define(&text, "RING_APART", assemble_is_guessing(o) ? slice_of(o) : s->chunk);
         define(&text, "RING_ROWS", rows_of(&n, o));
@@ -551,6 +572,9 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "S_RING", at.ring);
         define(&text, "S_COMMON", at.common);
         define(&text, "S_ENTRY", at.entries);
+        define(&text, "S_MARK", at.marks);
+        define(&text, "S_OUTCOME", at.outcomes);
+        define(&text, "S_WANTED", at.wanted);
         define(&text, "S_CARRY", at.carry);
         define(&text, "S_MAP", at.maps);
         define(&text, "S_PUBLIC", at.public_maps);
@@ -579,6 +603,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     textbuf_add_n(&text, half.text, half.length);
     const char *const *files = assemble_is_long(o)       ? long_backward_files
                                : assemble_is_guessing(o) ? guessing_forward_files
+                               : assemble_has_secants(o) ? secant_forward_files
                                                          : kernel_files[o->kernel];
     for (size_t i = 0; i < KERNEL_FILES && files[i]; i++)
         add_file(&text, files[i]);

@@ -94,6 +94,10 @@ bool assemble_is_long(const struct assemble_options *options);
  * without a ring, in one thread block. */
 bool assemble_is_guessing(const struct assemble_options *options);
 
+/* ... of one that solves a tile from guesses, too, and corrects them by secants: without a ring, in
+ * a cluster. */
+bool assemble_has_secants(const struct assemble_options *options);
+
 /* Shared memory of a strategy without making the text: the cost model asks this often. */
 uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options);
 

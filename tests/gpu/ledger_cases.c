@@ -15,9 +15,9 @@
     {                                                                                              \
         .lanes = l, .vc = v, .tile_chunks = w, .chunk = s, .stages = r, .cluster = c               \
     }
-/* With 3 stages entries are guessed a tile ahead where steps are kept. A guess that may be all there
- * is takes up to 56 steps. The backward pass always has a ring; in place of those without one it has
- * long chunks. */
+/* With 3 stages entries are guessed a tile ahead where steps are kept. A guess that may be all
+ * there is takes up to 56 steps; in a cluster some are wrong, and chunks of 24 steps have a mark.
+ * The backward pass always has a ring; in place of those without one it has long chunks. */
 const struct kernel_strategy ledger_strategies[LEDGER_STRATEGIES] = {
     {"W1", STRATEGY(32, 1, 1, 8, 2, 1)},
     {"W8 lanes 8", STRATEGY(8, 1, 8, 4, 3, 1)},
@@ -26,7 +26,7 @@ const struct kernel_strategy ledger_strategies[LEDGER_STRATEGIES] = {
     {"cluster 2", STRATEGY(8, 1, 4, 2, 2, 2)},
     {"cluster 4 vc 2", STRATEGY(8, 2, 4, 2, 3, 4)},
     {"no ring", STRATEGY(8, 1, 4, 64, 0, 1)},
-    {"no ring, cluster 2 vc 2", STRATEGY(8, 2, 4, 8, 0, 2)},
+    {"no ring, cluster 2 vc 2", STRATEGY(8, 2, 4, 24, 0, 2)},
 };
 #undef STRATEGY
 

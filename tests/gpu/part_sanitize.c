@@ -16,6 +16,7 @@ static const struct {
              {"paralstm", ASSEMBLE_FORWARD, 4},  {"paragru", ASSEMBLE_FORWARD, 5},
              {"paragru", ASSEMBLE_FORWARD, 6},   {"paralstm", ASSEMBLE_FORWARD, 6},
              {"brc", ASSEMBLE_FORWARD, 6},       {"paralstm", ASSEMBLE_FORWARD, 7},
+             {"paragru", ASSEMBLE_FORWARD, 7},   {"brc", ASSEMBLE_FORWARD, 7},
              {"paralstm", ASSEMBLE_BACKWARD, 0}, {"paragru", ASSEMBLE_BACKWARD, 1},
              {"cfc", ASSEMBLE_BACKWARD, 2},      {"paragru", ASSEMBLE_BACKWARD, 3},
              {"paralstm", ASSEMBLE_BACKWARD, 4}, {"paragru", ASSEMBLE_BACKWARD, 5},

@@ -21,10 +21,6 @@ static const struct kernel_edit counted[] = {
     {NULL, NULL},
 };
 
-/* Without a ring the steps before an entry may be all that is needed; here Newton is to work. */
-static const struct kernel_edit not_guessed = {"int is_guessed = PRNN_WARM_EXACT && ",
-                                               "int is_guessed = 0 && "};
-
 /* A Jacobian that has nothing to do with the cell. */
 static const struct kernel_edit wrong_jacobian = {
     "        affine_advance(d[v], jac);\n",
@@ -49,12 +45,18 @@ static struct assemble_options options_of(int strategy, enum assemble_storage st
     return options;
 }
 
-/* A kernel that guesses, and else runs in order, has no iteration (check_guess.c). */
-static bool has_iteration(int strategy, enum assemble_storage storage)
+/* Those have the iteration (the others: check_guess.c, check_secant.c). */
+enum { WITH_RING = 5 };
+
+START_TEST(it_is_the_kernels_with_a_ring_that_iterate)
 {
-    const struct assemble_options options = options_of(strategy, storage);
-    return !assemble_is_guessing(&options);
+    for (int i = 1; i < KERNEL_STRATEGIES; i++) {
+        const struct assemble_options options = options_of(i, ASSEMBLE_F32);
+        ck_assert((assemble_is_guessing(&options) || assemble_has_secants(&options)) ==
+                  (i > WITH_RING));
+    }
 }
+END_TEST
 
 static int64_t tile_of(const struct assemble_options *options)
 {
@@ -74,15 +76,12 @@ static void solve_in_order(struct kernel_data *out, struct kernel_plan *plan, co
 
 START_TEST(k_corrections_make_k_entries_exact_whatever_the_jacobian_is)
 {
-    const int strategy = 1 + _i % (KERNEL_STRATEGIES - 1);
-    const char *cell = _i < KERNEL_STRATEGIES - 1 ? kernel_cell_gru : kernel_cell_lstm;
+    const int strategy = 1 + _i % WITH_RING;
+    const char *cell = _i < WITH_RING ? kernel_cell_gru : kernel_cell_lstm;
     const struct assemble_options options = options_of(strategy, ASSEMBLE_F32);
-    const struct kernel_edit edits[] = {counted[0],     counted[1],  counted[2],
-                                        wrong_jacobian, not_guessed, {0}};
+    const struct kernel_edit edits[] = {counted[0], counted[1], counted[2], wrong_jacobian, {0}};
     const int chunk = (int)options.strategy.chunk;
     const int64_t tile = tile_of(&options), chunks = tile / chunk;
-    if (!has_iteration(strategy, ASSEMBLE_F32))
-        return;
     struct kernel_shape shape = {
         .batch = 1, .steps = tile, .channels = 9, .has_h0 = true, .gain = 1};
     struct kernel_plan alone, plan;
@@ -128,8 +127,6 @@ START_TEST(a_wrong_jacobian_ends_with_the_bits_of_the_sequential_run)
         .batch = 2, .steps = 3 * tile_of(&options) + 7, .channels = 9, .has_h0 = true, .gain = 1};
     struct kernel_plan alone, plan;
     struct kernel_data want, got;
-    if (!has_iteration(strategy, ASSEMBLE_F32))
-        return;
     solve_in_order(&want, &alone, kernel_cell_lstm, ASSEMBLE_F32, &shape);
     kernel_plan_load_edited(&plan, kernel_cell_lstm, &options, edits);
     kernel_data_create(&got, &plan, &shape);
@@ -146,8 +143,7 @@ END_TEST
 START_TEST(nothing_outside_of_the_pattern_of_a_jacobian_is_read)
 {
     const struct assemble_options options = options_of(1 + _i, ASSEMBLE_F32);
-    const struct kernel_edit edits[] = {poisoned_jacobian, not_guessed, {0}},
-                             clean[] = {not_guessed, {0}};
+    const struct kernel_edit edits[] = {poisoned_jacobian, {0}};
     const struct kernel_shape shape = {.batch = 1,
                                        .steps = 2 * tile_of(&options) + 3,
                                        .channels = 9,
@@ -156,9 +152,7 @@ START_TEST(nothing_outside_of_the_pattern_of_a_jacobian_is_read)
                                        .gain = 1};
     struct kernel_plan usual, poisoned;
     struct kernel_data want, got;
-    if (!has_iteration(1 + _i, ASSEMBLE_F32))
-        return;
-    kernel_plan_load_edited(&usual, kernel_cell_chain, &options, clean);
+    kernel_plan_load(&usual, kernel_cell_chain, &options, NULL);
     kernel_plan_load_edited(&poisoned, kernel_cell_chain, &options, edits);
     kernel_data_create(&want, &usual, &shape);
     kernel_data_create(&got, &poisoned, &shape);
@@ -291,7 +285,6 @@ END_TEST
 
 /* -- counts ------------------------------------------------------------------------------------ */
 
-/* Without a ring also none, where it forgets. */
 START_TEST(an_affine_cell_takes_one_correction)
 {
     const int strategy = 1 + _i / 2;
@@ -303,17 +296,13 @@ START_TEST(an_affine_cell_takes_one_correction)
                                        .channels = 9,
                                        .has_h0 = true,
                                        .tolerance = 1e-5};
-    if (!has_iteration(strategy, ASSEMBLE_F32))
-        return;
     kernel_plan_load(&plan, _i % 2 ? kernel_cell_affine_chain : kernel_cell_affine, &options, NULL);
     kernel_data_create(&data, &plan, &shape);
     kernel_data_run(&data, SHIM_FORWARD);
     kernel_data_check(&data);
     for (int b = 0; b < data.grid; b++) {
         ck_assert_uint_eq(data.report[b].max_corrections, 1);
-        ck_assert_uint_le(data.report[b].sum_corrections, data.report[b].tiles);
-        if (options.strategy.stages)
-            ck_assert_uint_eq(data.report[b].sum_corrections, data.report[b].tiles);
+        ck_assert_uint_eq(data.report[b].sum_corrections, data.report[b].tiles);
     }
     kernel_data_free(&data);
     kernel_plan_free(&plan);
@@ -323,23 +312,18 @@ END_TEST
 /* -- the first guess ----------------------------------------------------------------------------
  */
 
-/* Each tile that begins without a warm guess counts 1000, with a ring for its rough correction;
- * such tiles come in fours instead of 64. */
+/* Each tile that begins without a warm guess counts 1000 for its rough correction; such tiles come
+ * in fours instead of 64. */
 static const struct kernel_edit rough_counts[] = {
     {"        corrections = 1;\n", "        corrections = 1000;\n"},
-    {"    if (!chunk_is_first(k))\n        states_initial(k, e);\n",
-     "    corrections = is_guessed ? 0 : 1000;\n    if (!chunk_is_first(k))\n        "
-     "states_initial(k, e);\n"},
     {"PACE_ROUGH = -64", "PACE_ROUGH = -4"},
     {NULL, NULL}};
 
-static uint64_t corrections_of(const char *cell, int strategy, uint32_t chunk, uint32_t guess,
-                               int tiles)
+static uint64_t corrections_of(const char *cell, int strategy, int tiles)
 {
     struct assemble_options options = options_of(strategy, ASSEMBLE_F32);
     options.mode = ASSEMBLE_ACCURATE;
-    options.strategy.chunk = chunk;
-    options.strategy.guess = guess;
+    options.strategy.chunk = 16;
     const struct kernel_shape shape = {.batch = 1,
                                        .steps = tiles * tile_of(&options),
                                        .channels = 4,
@@ -359,71 +343,32 @@ static uint64_t corrections_of(const char *cell, int strategy, uint32_t chunk, u
     return sum;
 }
 
-/* 0.3^16: what was before a chunk is below all rounding at its end. With a ring the guess
- * approximates. */
+/* 0.3^16: what was before a chunk is below all rounding at its end. The guess approximates. */
 START_TEST(a_cell_that_forgets_takes_one_correction_a_tile)
 {
-    if (!has_iteration(1 + _i, ASSEMBLE_F32))
-        return;
     enum { TILES = 12 }; /* more than PACE_BEGIN */
-    const uint64_t sum = corrections_of("cell forgets { state h; input u; h' = tanh(0.3*h + u); }",
-                                        1 + _i, 16, 0, TILES);
-    const uint64_t wanted = kernel_strategies[1 + _i].strategy.stages ? TILES : 0;
-    ck_assert_msg(sum == wanted, "%llu corrections", (unsigned long long)sum);
-}
-END_TEST
-
-/* 0.95^16 = 0.44: the first tile shows that the steps before are no guess. Four tiles later it is
- * tried again. Without a ring the guess is a run that says more than nothing, and is made always.
- */
-START_TEST(a_cell_that_remembers_gives_up_warm_guesses)
-{
-    if (!has_iteration(1 + _i, ASSEMBLE_F32))
-        return;
-    const uint64_t sum = corrections_of(
-        "cell remembers { state h; input u; h' = 0.9*h + 0.05*tanh(h + u); }", 1 + _i, 16, 0, 8);
-    const uint64_t wanted = kernel_strategies[1 + _i].strategy.stages ? 4 + 2 : 0;
-    ck_assert_msg(sum / 1000 == wanted, "%llu", (unsigned long long)sum);
-}
-END_TEST
-
-/* ... but by an affine cell, for which one correction is exact anyway. */
-START_TEST(an_affine_cell_that_remembers_gives_up_the_run_that_guesses)
-{
-    const bool has_ring = kernel_strategies[1 + _i].strategy.stages > 0;
-    if (!has_iteration(1 + _i, ASSEMBLE_F32))
-        return;
     const uint64_t sum =
-        corrections_of("cell remembers { state h; input u; h' = 0.95*h + u; }", 1 + _i, 16, 0, 8);
-    ck_assert_msg(sum == (has_ring ? 8 : 8 + 6000), "%llu", (unsigned long long)sum);
-}
-END_TEST
-
-enum { CLUSTER_WITHOUT_RING = 7 };
-
-/* 0.93^48 = 0.03: the guess is off by more than one more run brings below the tolerance (0.93^144
- * is 3e-5), so the first correction is Newton's; and it is the last, for a chunk forgets nearly all
- * of what it leaves. */
-START_TEST(a_guess_that_is_far_off_takes_one_correction)
-{
-    enum { TILES = 4 };
-    const uint64_t sum =
-        corrections_of("cell remembers { state h; input u; h' = 0.93*h + 0.02*tanh(h + u); }",
-                       CLUSTER_WITHOUT_RING, 96, 0, TILES);
+        corrections_of("cell forgets { state h; input u; h' = tanh(0.3*h + u); }", 1 + _i, TILES);
     ck_assert_msg(sum == TILES, "%llu corrections", (unsigned long long)sum);
 }
 END_TEST
 
-/* 0.92^216 is 2e-8: a guess from so many steps needs none, if the chunk before has them. */
-START_TEST(a_guess_from_more_steps_needs_no_correction)
+/* 0.95^16 = 0.44: the first tile shows that the steps before are no guess. Four tiles later it is
+ * tried again. */
+START_TEST(a_cell_that_remembers_gives_up_warm_guesses)
 {
-    enum { TILES = 3 };
-    static const char cell[] =
-        "cell remembers { state h; input u; h' = 0.9*h + 0.02*tanh(h + u); }";
-    const int strategy = CLUSTER_WITHOUT_RING;
-    ck_assert_uint_eq(corrections_of(cell, strategy, 240, 216, TILES), 0);
-    ck_assert_uint_gt(corrections_of(cell, strategy, 240, 80, TILES), 0);
-    ck_assert_uint_gt(corrections_of(cell, strategy, 96, 216, TILES), 0);
+    const uint64_t sum = corrections_of(
+        "cell remembers { state h; input u; h' = 0.9*h + 0.05*tanh(h + u); }", 1 + _i, 8);
+    ck_assert_msg(sum / 1000 == 4 + 2, "%llu", (unsigned long long)sum);
+}
+END_TEST
+
+/* ... but not by an affine cell, for which one correction is exact whatever the guess. */
+START_TEST(an_affine_cell_that_remembers_takes_one_correction_still)
+{
+    const uint64_t sum =
+        corrections_of("cell remembers { state h; input u; h' = 0.95*h + u; }", 1 + _i, 8);
+    ck_assert_msg(sum == 8, "%llu", (unsigned long long)sum);
 }
 END_TEST
 
@@ -432,18 +377,18 @@ END_TEST
  * (Other roundings of a Jacobian made 168 of 166.) */
 static const struct {
     const char *name, *cell;
-    uint64_t sum[KERNEL_STRATEGIES - 1]; /* 0: not run */
+    uint64_t sum[WITH_RING];
 } counts[] = {
-    {"gru", kernel_cell_gru, {70, 83, 25, 174, 64, 0, 16}},
-    {"lstm", kernel_cell_lstm, {62, 82, 25, 168, 64, 0, 0}},
-    {"chain", kernel_cell_chain, {71, 89, 32, 176, 76, 0, 20}},
-    {"dense", kernel_cell_dense, {88, 127, 53, 254, 152, 0, 0}},
+    {"gru", kernel_cell_gru, {70, 83, 25, 174, 64}},
+    {"lstm", kernel_cell_lstm, {62, 82, 25, 168, 64}},
+    {"chain", kernel_cell_chain, {71, 89, 32, 176, 76}},
+    {"dense", kernel_cell_dense, {88, 127, 53, 254, 152}},
 };
 enum { COUNTS = sizeof counts / sizeof *counts };
 
 START_TEST(the_number_of_corrections_is_the_recorded_one)
 {
-    const int strategy = 1 + _i % (KERNEL_STRATEGIES - 1), cell = _i / (KERNEL_STRATEGIES - 1);
+    const int strategy = 1 + _i % WITH_RING, cell = _i / WITH_RING;
     const struct assemble_options options = options_of(strategy, ASSEMBLE_F32);
     const struct kernel_shape shape = {.batch = 2,
                                        .steps = 96,
@@ -456,8 +401,6 @@ START_TEST(the_number_of_corrections_is_the_recorded_one)
     struct kernel_data data;
     uint64_t sum = 0;
     /* Without a ring two cells will do. */
-    if (!has_iteration(strategy, ASSEMBLE_F32) || (!options.strategy.stages && cell % 2))
-        return;
     kernel_plan_load(&plan, counts[cell].cell, &options, NULL);
     kernel_data_create(&data, &plan, &shape);
     kernel_data_run(&data, SHIM_FORWARD);
@@ -531,27 +474,22 @@ int main(void)
 {
     TCase *tcase = tcase_create("newton");
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, it_is_the_kernels_with_a_ring_that_iterate);
     tcase_add_loop_test(tcase, k_corrections_make_k_entries_exact_whatever_the_jacobian_is, 0,
-                        2 * (KERNEL_STRATEGIES - 1));
+                        2 * WITH_RING);
     tcase_add_loop_test(tcase, a_wrong_jacobian_ends_with_the_bits_of_the_sequential_run, 0,
-                        KERNEL_STRATEGIES - 1);
-    tcase_add_loop_test(tcase, nothing_outside_of_the_pattern_of_a_jacobian_is_read, 0,
-                        KERNEL_STRATEGIES - 1);
-    tcase_add_loop_test(tcase, the_mismatch_falls_quadratically, 0, KERNEL_STRATEGIES - 1);
+                        WITH_RING);
+    tcase_add_loop_test(tcase, nothing_outside_of_the_pattern_of_a_jacobian_is_read, 0, WITH_RING);
+    tcase_add_loop_test(tcase, the_mismatch_falls_quadratically, 0, WITH_RING);
     tcase_add_loop_test(tcase, a_planted_fault_spoils_the_order, 0, FAULTS);
-    tcase_add_loop_test(tcase, an_affine_cell_takes_one_correction, 0, 2 * (KERNEL_STRATEGIES - 1));
-    tcase_add_loop_test(tcase, a_cell_that_forgets_takes_one_correction_a_tile, 0,
-                        KERNEL_STRATEGIES - 1);
-    tcase_add_loop_test(tcase, an_affine_cell_that_remembers_gives_up_the_run_that_guesses, 0,
-                        KERNEL_STRATEGIES - 1);
-    tcase_add_loop_test(tcase, a_cell_that_remembers_gives_up_warm_guesses, 0,
-                        KERNEL_STRATEGIES - 1);
-    tcase_add_test(tcase, a_guess_that_is_far_off_takes_one_correction);
-    tcase_add_test(tcase, a_guess_from_more_steps_needs_no_correction);
+    tcase_add_loop_test(tcase, an_affine_cell_takes_one_correction, 0, 2 * WITH_RING);
+    tcase_add_loop_test(tcase, a_cell_that_forgets_takes_one_correction_a_tile, 0, WITH_RING);
+    tcase_add_loop_test(tcase, an_affine_cell_that_remembers_takes_one_correction_still, 0,
+                        WITH_RING);
+    tcase_add_loop_test(tcase, a_cell_that_remembers_gives_up_warm_guesses, 0, WITH_RING);
     tcase_add_loop_test(tcase, the_number_of_corrections_is_the_recorded_one, 0,
-                        COUNTS * (KERNEL_STRATEGIES - 1));
-    tcase_add_loop_test(tcase, stopped_too_early_it_has_no_clean_certificate, 0,
-                        KERNEL_STRATEGIES - 1);
+                        COUNTS * WITH_RING);
+    tcase_add_loop_test(tcase, stopped_too_early_it_has_no_clean_certificate, 0, WITH_RING);
     Suite *suite = suite_create("newton");
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
