@@ -137,13 +137,11 @@ static uint32_t slice_of(const struct assemble_options *o)
     return assemble_is_long(o) ? ASSEMBLE_SLICE : o->strategy.chunk;
 }
 
-/* States of a chunk that are kept: after 16 steps, 32, 64 and so on. */
-enum { FIRST_MARK = 16 };
-
+/* States of a chunk that are kept: after ASSEMBLE_FIRST_MARK steps, twice as many and so on. */
 static uint32_t marks_of(const struct assemble_options *o)
 {
     uint32_t count = 1;
-    while ((uint64_t)FIRST_MARK << count < o->strategy.chunk)
+    while ((uint64_t)ASSEMBLE_FIRST_MARK << count < o->strategy.chunk)
         count++;
     return assemble_has_secants(o) ? count : 0;
 }
@@ -555,7 +553,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "WARM_EXACT", tile.warm_exact);
         define(&text, "WARM_AHEAD", tile.is_warm_ahead);
         define(&text, "MARKS", marks_of(o));
-        define(&text, "FIRST_MARK", FIRST_MARK);
+        define(&text, "FIRST_MARK", ASSEMBLE_FIRST_MARK);
         define(&text, "RING_STAGES", at.ring_stages);
         define(&text, "RING_APART", assemble_is_guessing(o) ? slice_of(o) : s->chunk);
         define(&text, "RING_ROWS", rows_of(&n, o));

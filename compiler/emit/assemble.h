@@ -95,7 +95,8 @@ bool assemble_is_long(const struct assemble_options *options);
 bool assemble_is_guessing(const struct assemble_options *options);
 
 /* ... of one that solves a tile from guesses, too, and corrects them by secants: without a ring, in
- * a cluster. */
+ * a cluster. What is run again may end after so many steps, twice as many and so on. */
+enum { ASSEMBLE_FIRST_MARK = 16 };
 bool assemble_has_secants(const struct assemble_options *options);
 
 /* Shared memory of a strategy without making the text: the cost model asks this often. */
