@@ -33,8 +33,11 @@ PRNN_FN void tile_in_order(const struct chunk *k, prnn_real tolerance, int has_r
             differs = 0;
         }
         if (k->w == to && to < PRNN_TILE_CHUNKS) {
+            /* Its states stay, as far as it is known. */
+            const int was_nonfinite = pass->nonfinite;
             witness_none(pass);
             differs = exits_differ(k, tolerance, e, found, scale, pass);
+            pass->nonfinite |= was_nonfinite;
         }
         if (!PRNN_BARRIER_OR(differs))
             break;

@@ -5,7 +5,7 @@
  *
  * Where it does not, the exit has moved with the entry. That move says where the exits behind will go, if it is taken to be
  * linear: a secant, which saves the tangents that Newton's method needs. Of several states it is Broyden's update of nothing,
- * a matrix of rank one (C. G. Broyden, Math. Comp. 19 (1965), 577).
+ * within the pattern.
  *
  * Requires  lane.h, scan.h, witness.h
  * Provides  tile_secant()
@@ -43,21 +43,25 @@ PRNN_FN prnn_real finite_or_zero(prnn_real v)
     return real_is_finite(v) ? v : (prnn_real)0;
 }
 
-/* d = exit entry^T / (entry^T entry), within the pattern; 0 where nothing has moved. */
+/* The least d of the pattern with exit = d entry: of each row d_i = exit_i entry_i^T / (entry_i^T entry_i), with those entries
+ * that the row has (L. K. Schubert, Math. Comp. 24 (1970), 27); 0 where nothing has moved. */
 PRNN_FN void secant_matrix(prnn_real *d, const prnn_real *entry, const prnn_real *exit)
 {
-    prnn_real size = 0, square = 0, unit[PRNN_N];
+    prnn_real size = 0, unit[PRNN_N];
     PRNN_UNROLL
     for (int i = 0; i < PRNN_N; i++)
         size = larger_size(size, entry[i]);
     PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++) {
+    for (int i = 0; i < PRNN_N; i++)
         unit[i] = size > 0 ? PRNN_REAL_DIV(entry[i], size) : (prnn_real)0;
-        square = PRNN_FMA(unit[i], unit[i], square);
-    }
     PRNN_UNROLL
     for (int i = 0; i < PRNN_N; i++) {
-        const prnn_real gain = size > 0 ? PRNN_REAL_DIV(exit[i], size * square) : (prnn_real)0;
+        prnn_real square = 0;
+        PRNN_UNROLL
+        for (int j = 0; j < PRNN_N; j++)
+            if (affine_closed(i, j))
+                square = PRNN_FMA(unit[j], unit[j], square);
+        const prnn_real gain = PRNN_REAL_DIV(exit[i], size * square);
         PRNN_UNROLL
         for (int j = 0; j < PRNN_N; j++)
             d[i * PRNN_N + j] = affine_closed(i, j) ? finite_or_zero(gain * unit[j]) : (prnn_real)0;
@@ -287,10 +291,11 @@ PRNN_FN void lanes_rerun(const struct prnn_launch *launch, prnn_i64 t0, prnn_i32
 }
 
 /* Run all channels that are wanted, 'count' of the thread block, and this thread's those of these bits: from next, where they
- * were e. 'left' is the largest difference within the chunk. */
+ * were e. 'left' is the largest difference within the chunk, 'nonfinite' has a bit for each channel in which a state was inf or
+ * NaN: what is not run again may be where. */
 PRNN_FN void chunks_rerun(const struct chunk *k, prnn_real tolerance, int wanted, prnn_i32 count,
                           prnn_real (*next)[PRNN_N], prnn_real (*e)[PRNN_N], prnn_real (*h)[PRNN_N], prnn_real *scale,
-                          prnn_real *left, struct secant *secant)
+                          prnn_real *left, int *nonfinite, struct secant *secant)
 {
     SHARED_ENTRY;
     SHARED_OUTCOME;
@@ -310,9 +315,9 @@ PRNN_FN void chunks_rerun(const struct chunk *k, prnn_real tolerance, int wanted
             continue;
         const prnn_real gap = PRNN_SLD(s_outcome, AT_OUTCOME(k->w, 0, k->c + v));
         const int has_met = gap >= 0;
-        const prnn_real before = scale[v];
         scale[v] = PRNN_SLD(s_outcome, AT_OUTCOME(k->w, 1, k->c + v));
         left[v] = has_met ? real_larger(left[v], gap) : (prnn_real)0;
+        *nonfinite = (has_met ? *nonfinite : *nonfinite & ~(1 << v)) | !real_is_finite(scale[v]) << v;
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++) {
             const prnn_real exit = PRNN_SLD(s_entry, AT_ENTRY(k->w, i, k->c + v));
@@ -320,11 +325,8 @@ PRNN_FN void chunks_rerun(const struct chunk *k, prnn_real tolerance, int wanted
             secant->exit[v][i] = has_met ? (prnn_real)0 : residual(exit, h[v][i]);
             e[v][i] = next[v][i];
             h[v][i] = has_met ? h[v][i] : exit;
-            scale[v] = real_larger_or_nan(scale[v], real_abs(h[v][i]));
+            scale[v] = real_larger(scale[v], real_abs(h[v][i]));
         }
-        /* What was not run again may be where a state was inf or NaN. */
-        if (has_met && !real_is_finite(before))
-            scale[v] = before;
     }
 }
 
@@ -338,6 +340,7 @@ PRNN_FN prnn_u32 tile_secant(const struct chunk *k, prnn_real tolerance, prnn_re
     struct secant secant;
     struct witness pass;
     prnn_u32 passes = 0;
+    int nonfinite = 0;
     if (!chunk_is_first(k))
         states_initial(k, e);
     states_copy(h, e);
@@ -348,8 +351,10 @@ PRNN_FN prnn_u32 tile_secant(const struct chunk *k, prnn_real tolerance, prnn_re
     chunk_final(k, is_guessed ? -PRNN_WARM_EXACT : 0, &reader, e, h, scale);
     secant_none(&secant);
     PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++)
+    for (int v = 0; v < PRNN_VC; v++) {
         left[v] = 0;
+        nonfinite |= (chunk_is_real(k, v) && !real_is_finite(scale[v])) << v;
+    }
     PRNN_NO_UNROLL
     for (;; passes++) {
         all_barrier(); /* entries are taken before exits are handed over */
@@ -361,11 +366,12 @@ PRNN_FN prnn_u32 tile_secant(const struct chunk *k, prnn_real tolerance, prnn_re
         for (int v = 0; v < PRNN_VC; v++)
             if (left[v] > 0)
                 witness_add(&pass, left[v], scale[v], k->t0, k->c + v);
+        pass.nonfinite |= nonfinite != 0;
         if (!all_or(k, off))
             break;
         const int has_secants = tolerance > 0 && passes > 0 && passes < PRNN_SECANT_PASSES;
         const int wanted = entries_move(k, tolerance, has_secants, off, e, found, &secant, scale, next);
-        chunks_rerun(k, tolerance, wanted, runs_count(wanted), next, e, h, scale, left, &secant);
+        chunks_rerun(k, tolerance, wanted, runs_count(wanted), next, e, h, scale, left, &nonfinite, &secant);
     }
     witness_add_all(seen, &pass);
     return passes;

@@ -113,25 +113,7 @@ START_TEST(a_guess_that_is_taken_though_wrong_is_in_the_certificate)
          "            if (!(PRNN_BARRIER_OR(differs) & 0)) {\n"},
         {0}};
     const int channel = _i / 2, chunk = 1 + _i / 2 % (CHUNKS - 1);
-    const int64_t entry = TILE + (int64_t)chunk * CHUNK;
-    const struct kernel_shape shape = shape_of(3 * TILE, 16);
-    int told_of = 0;
-    struct pair pair;
-    pair_create(&pair, keeps, 1 + _i % 2, 1, &shape, careless);
-    keep(&pair, ALL, 0, 3 * TILE, 0.2);
-    mislead(&pair, channel, entry);
-    pair_run(&pair);
-    ck_assert_double_gt(pair_error(&pair), 10 * TOLERANCE);
-    for (int b = 0; b < pair.got.grid; b++) {
-        const struct prnn_block_report *report = &pair.got.report[b];
-        if (!(report->mismatch > TOLERANCE))
-            continue;
-        told_of++;
-        ck_assert_int_eq(report->step, entry);
-        ck_assert_int_eq(report->channel, channel);
-    }
-    ck_assert_int_eq(told_of, 1);
-    pair_free(&pair);
+    check_wrong_guess_is_told(1 + _i % 2, 1, careless, channel, chunk);
 }
 END_TEST
 
@@ -197,6 +179,27 @@ START_TEST(what_is_not_finite_is_told_on_every_way)
 }
 END_TEST
 
+/* A state that is NaN once and forgotten, in a chunk that stays, behind one that is run again. */
+START_TEST(what_is_not_run_again_is_told_of)
+{
+    const struct kernel_shape shape = shape_of(TILE, 16);
+    struct pair pair;
+    uint32_t nonfinite = 0;
+    pair_create(&pair, recovers, 1 + _i, 1, &shape, NULL);
+    keep(&pair, ALL, 0, TILE, 0.2);
+    mislead(&pair, 5, CHUNK);
+    keep(&pair, 5, CHUNK, CHUNK + 40, 0.2);
+    for (int d = 0; d < 2; d++)
+        kernel_set(kernel_tensor_of(d ? &pair.got : &pair.want, GROUP_X, 0),
+                   (size_t)(2 * CHUNK + 70) * 16 + 5, NAN);
+    pair_run(&pair);
+    for (int b = 0; b < pair.got.grid; b++)
+        nonfinite += pair.got.report[b].nonfinite;
+    ck_assert_uint_eq(nonfinite, 1);
+    pair_free(&pair);
+}
+END_TEST
+
 /* A wrong guess in one tile does not keep the next from being guessed. */
 START_TEST(a_tile_that_fails_does_not_hold_up_the_next)
 {
@@ -228,6 +231,7 @@ int main(void)
     tcase_add_loop_test(tcase, one_wrong_guess_costs_its_chunk, 0, 8);
     tcase_add_test(tcase, what_is_not_aligned_runs_in_order);
     tcase_add_loop_test(tcase, what_is_not_finite_is_told_on_every_way, 0, 4);
+    tcase_add_loop_test(tcase, what_is_not_run_again_is_told_of, 0, 2);
     tcase_add_loop_test(tcase, a_tile_that_fails_does_not_hold_up_the_next, 0, 2);
     Suite *suite = suite_create("guess");
     suite_add_tcase(suite, tcase);

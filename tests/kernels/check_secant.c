@@ -24,25 +24,7 @@ START_TEST(a_guess_that_is_taken_though_wrong_is_in_the_certificate)
     static const struct kernel_edit careless[] = {
         {"        if (!all_or(k, off))\n", "        if (!(all_or(k, off) & 0))\n"}, {0}};
     const int channel = _i / 2, chunk = 1 + _i / 2 % (CHUNKS - 1);
-    const int64_t entry = TILE + (int64_t)chunk * CHUNK;
-    const struct kernel_shape shape = shape_of(3 * TILE, 16);
-    int told_of = 0;
-    struct pair pair;
-    pair_create(&pair, keeps, 1 + _i % 2, 2, &shape, careless);
-    keep(&pair, ALL, 0, 3 * TILE, 0.2);
-    mislead(&pair, channel, entry);
-    pair_run(&pair);
-    ck_assert_double_gt(pair_error(&pair), 10 * TOLERANCE);
-    for (int b = 0; b < pair.got.grid; b++) {
-        const struct prnn_block_report *report = &pair.got.report[b];
-        if (!(report->mismatch > TOLERANCE))
-            continue;
-        told_of++;
-        ck_assert_int_eq(report->step, entry);
-        ck_assert_int_eq(report->channel, channel);
-    }
-    ck_assert_int_eq(told_of, 1);
-    pair_free(&pair);
+    check_wrong_guess_is_told(1 + _i % 2, 2, careless, channel, chunk);
 }
 END_TEST
 
@@ -129,6 +111,45 @@ START_TEST(wrong_secants_still_end)
     const int cluster = 2 + _i / 2;
     const uint64_t passes = passes_of_a_chain(1 + _i % 2, cluster, wrong);
     ck_assert_uint_le(passes, (uint64_t)(8 + CHUNKS * cluster));
+}
+END_TEST
+
+/* Of two states one remembers and the other follows: they move together, as a secant says. That the
+ * first does not depend on the second may be known, or not. */
+static const char follows[] = "cell follows { state a, b; input u, g; param p;\n"
+                              "a' = g*a + (1 - g)*tanh(u) + p*u; b' = 0.5*b + 0.3*a; }";
+static const char may_follow[] = "cell follows { state a, b; input u, g; param p;\n"
+                                 "a' = g*a + (1 - g)*tanh(u) + p*b; b' = 0.5*b + 0.3*a; }";
+
+static uint64_t passes_of_two_states(const char *cell, int vc, int cluster)
+{
+    const int64_t tile = (int64_t)TILE * cluster;
+    const struct kernel_shape shape = shape_of(tile, 16);
+    struct pair pair;
+    uint64_t most = 0;
+    pair_create(&pair, cell, vc, cluster, &shape, NULL);
+    keep(&pair, ALL, 0, tile, 0.2);
+    keep(&pair, 3, 0, tile, 0.999);
+    keep(&pair, 10, 0, tile, 0.995);
+    for (int d = 0; d < 2; d++)
+        for (size_t c = 0; c < 16; c++)
+            kernel_set(kernel_tensor_of(d ? &pair.got : &pair.want, GROUP_P, 0), c, 0);
+    pair_run(&pair);
+    ck_assert_double_le(pair_error(&pair), 20 * TOLERANCE);
+    ck_assert_double_le(mismatch_of(&pair.got), TOLERANCE);
+    for (int b = 0; b < pair.got.grid; b++)
+        most =
+            most < pair.got.report[b].max_corrections ? pair.got.report[b].max_corrections : most;
+    pair_free(&pair);
+    return most;
+}
+
+START_TEST(two_states_that_move_together_take_few_passes)
+{
+    const uint64_t passes =
+        passes_of_two_states(_i / 4 ? may_follow : follows, 1 + _i % 2, 2 + _i / 2 % 2);
+    ck_assert_uint_ge(passes, 2);
+    ck_assert_uint_le(passes, 4);
 }
 END_TEST
 
@@ -229,6 +250,29 @@ START_TEST(what_is_not_finite_is_told_on_every_way)
 }
 END_TEST
 
+/* A state that is NaN once and forgotten, behind where a run ends. */
+START_TEST(what_is_not_run_again_is_told_of)
+{
+    const int64_t tile = 2 * (int64_t)TILE;
+    const struct kernel_shape shape = shape_of(tile, 16);
+    struct pair pair;
+    uint32_t nonfinite = 0;
+    pair_create(&pair, recovers, 1 + _i % 2, 2, &shape, NULL);
+    keep(&pair, ALL, 0, tile, 0.2);
+    mislead(&pair, 5, 3 * CHUNK);
+    for (int d = 0; d < 2; d++)
+        kernel_set(kernel_tensor_of(d ? &pair.got : &pair.want, GROUP_X, 0),
+                   (size_t)(3 * CHUNK + 70) * 16 + 5, NAN);
+    pair_run(&pair);
+    ck_assert(
+        !isnan(kernel_get(kernel_tensor_of(&pair.want, GROUP_H, 0), (4 * CHUNK - 1) * 16 + 5)));
+    for (int b = 0; b < pair.got.grid; b++)
+        nonfinite += pair.got.report[b].nonfinite;
+    ck_assert_uint_eq(nonfinite, 1);
+    pair_free(&pair);
+}
+END_TEST
+
 /* A wrong guess in one tile does not keep the next from being guessed. */
 START_TEST(a_tile_that_fails_does_not_hold_up_the_next)
 {
@@ -255,12 +299,14 @@ int main(void)
     tcase_add_loop_test(tcase, a_guess_that_is_taken_though_wrong_is_in_the_certificate, 0, 32);
     tcase_add_loop_test(tcase, one_wrong_guess_costs_a_pass, 0, 16);
     tcase_add_loop_test(tcase, a_linear_cell_takes_two_passes_and_one_for_roundings, 0, 4);
+    tcase_add_loop_test(tcase, two_states_that_move_together_take_few_passes, 0, 8);
     tcase_add_loop_test(tcase, without_secants_a_chain_takes_a_pass_a_chunk, 0, 4);
     tcase_add_loop_test(tcase, wrong_secants_still_end, 0, 4);
     tcase_add_loop_test(tcase, what_is_left_where_a_run_ends_is_in_the_certificate, 0, 4);
     tcase_add_test(tcase, a_guess_from_more_steps_needs_no_pass);
     tcase_add_loop_test(tcase, tolerance_0_gives_the_bits_of_running_in_order, 0, 4);
     tcase_add_loop_test(tcase, what_is_not_finite_is_told_on_every_way, 0, 8);
+    tcase_add_loop_test(tcase, what_is_not_run_again_is_told_of, 0, 2);
     tcase_add_loop_test(tcase, a_tile_that_fails_does_not_hold_up_the_next, 0, 2);
     Suite *suite = suite_create("secant");
     suite_add_tcase(suite, tcase);

@@ -111,6 +111,10 @@ static inline struct kernel_shape shape_of(int64_t steps, int64_t channels)
 __attribute__((unused)) static const char keeps[] =
     "cell keeps { state h; input u, g; h' = g*h + (1 - g)*tanh(u); }";
 
+/* ... and does not keep what is not a number. */
+__attribute__((unused)) static const char recovers[] =
+    "cell recovers { state h; input u, g; h' = g*where(h > -4, h, 0) + (1 - g)*tanh(u); }";
+
 /* In all channels, or in one. */
 enum { ALL = -1 };
 static inline void keep(struct pair *pair, int channel, int64_t from, int64_t to, double g)
@@ -131,6 +135,32 @@ static inline void mislead(struct pair *pair, int channel, int64_t entry)
 {
     keep(pair, channel, entry - SHOWING - EXACT, entry - EXACT, 0.8);
     keep(pair, channel, entry - EXACT, entry, 1);
+}
+
+/* A kernel that takes every guess, by these changes of its text, tells where it is wrong. */
+static inline void check_wrong_guess_is_told(int vc, int cluster,
+                                             const struct kernel_edit *careless, int channel,
+                                             int chunk)
+{
+    const int64_t entry = TILE + (int64_t)chunk * CHUNK;
+    const struct kernel_shape shape = shape_of(3 * TILE, 16);
+    int told_of = 0;
+    struct pair pair;
+    pair_create(&pair, keeps, vc, cluster, &shape, careless);
+    keep(&pair, ALL, 0, 3 * TILE, 0.2);
+    mislead(&pair, channel, entry);
+    pair_run(&pair);
+    ck_assert_double_gt(pair_error(&pair), 10 * TOLERANCE);
+    for (int b = 0; b < pair.got.grid; b++) {
+        const struct prnn_block_report *report = &pair.got.report[b];
+        if (!(report->mismatch > TOLERANCE))
+            continue;
+        told_of++;
+        ck_assert_int_eq(report->step, entry);
+        ck_assert_int_eq(report->channel, channel);
+    }
+    ck_assert_int_eq(told_of, 1);
+    pair_free(&pair);
 }
 
 #endif
