@@ -41,7 +41,6 @@ PRNN_FN void lane_run_stage(struct lane *lane, const struct prnn_launch *launch,
  * whether a state was inf or NaN. */
 PRNN_FN int run_in_order(const struct prnn_launch *launch, prnn_i64 t0, prnn_i32 from, prnn_i32 to)
 {
-    SHARED_ENTRY;
     const struct place block = place_of_block(&launch->head);
     const int is_runner = PRNN_TID < PRNN_BLOCK_CHANNELS;
     struct lane lane;

@@ -300,6 +300,7 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
         struct settle_steps most = assemble_is_guessing(o)
                                        ? settle_guessing_steps(rounding, s->guess)
                                        : settle_trusted_steps(rounding, s->guess);
+        /* A double has 2.2 times the digits, and no approximation is as good. */
         if (o->storage == ASSEMBLE_F64)
             most.all = most.exact = most.all * 5 / 2;
         const uint32_t unrolled = unrolled_steps(n, o);

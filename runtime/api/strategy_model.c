@@ -314,7 +314,7 @@ static void add_failing(struct share *sum, const struct context *c, const struct
 /* Measured: 1 to 2 passes of cells that forget in most channels, up to 4 where more do not; as many
  * as there are chunks, nearly, where none does (unicornn). */
 enum { PASSES_OF_MANY = 4, BARRIERS_OF_PASS = 8 };
-#define MOST 0.25
+static const double share_of_many = 0.25;
 
 /* Steps of the run of a chunk whose guess failed, in a cluster, until it comes upon what was there:
  * as many as its guess fell short of those from which none of all entries fails. */
@@ -361,7 +361,7 @@ static void direct_tile(struct share *tile, const struct context *c, double *all
     } else if (chunks > 1) {
         /* Where a guess fails a few threads run the chunk again; of cells that do not forget many
          * do, some times. */
-        const double passes = is_guessed(c) ? 1 : missed(c) < MOST ? PASSES_OF_MANY : chunks;
+        const double passes = is_guessed(c) ? 1 : missed(c) < share_of_many ? PASSES_OF_MANY : chunks;
         one = (struct share){.latency = order_latency(c, math, 1) + k->lane};
         add_failing(tile, c, &one, passes * rerun_steps(c));
         one = (struct share){.latency = k->cluster_barrier};

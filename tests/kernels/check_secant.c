@@ -165,11 +165,14 @@ START_TEST(what_is_left_where_a_run_ends_is_in_the_certificate)
     struct pair pair;
     pair_create(&pair, keeps, 1 + _i % 2, cluster, &shape, careless);
     keep(&pair, ALL, 0, tile, 0.2);
+    /* A guess that is far off makes the states large; those of the run that follows are below 1. */
+    for (int d = 0; d < 2; d++)
+        kernel_set(kernel_tensor_of(d ? &pair.got : &pair.want, GROUP_H0, 0), 7, 100);
     mislead(&pair, 7, entry);
     keep(&pair, 7, entry, entry + CHUNK, 0.9);
     pair_run(&pair);
     ck_assert_double_gt(pair_error(&pair), 10 * TOLERANCE);
-    ck_assert_double_gt(mismatch_of(&pair.got), 5 * TOLERANCE);
+    ck_assert_double_gt(mismatch_of(&pair.got), 0.5 * pair_error(&pair));
     pair_free(&pair);
 }
 END_TEST
