@@ -238,10 +238,10 @@ PRNN_FN prnn_real lane_meet(const struct lane *lane, prnn_i32 m, prnn_i32 w, prn
     return is_same || (most > 0 && gap <= most * lane->scale && real_is_finite(lane->scale)) ? gap : (prnn_real)-1;
 }
 
-/* Run 'count' steps from t0 on, of which 'marked' may have marks. Entry w becomes the exit, unless the lane comes upon what has
+/* Run 'count' steps from t0 on, which may have marks. Entry w becomes the exit, unless the lane comes upon what has
  * been there; s_outcome says what that left of the difference, or -1, and how large the states are. */
 PRNN_FN void lane_rerun(struct lane *lane, const struct prnn_launch *launch, prnn_i32 w, prnn_i64 t0, prnn_i32 count,
-                        prnn_i32 marked, prnn_real most)
+                        int has_marks, prnn_real most)
 {
     SHARED_OUTCOME;
     const prnn_i32 fast = count - count % PRNN_LANE_STEPS;
@@ -259,7 +259,7 @@ PRNN_FN void lane_rerun(struct lane *lane, const struct prnn_launch *launch, prn
         PRNN_UNROLL
         for (int i = 0; i < PRNN_LANE_STEPS; i++)
             lane_take(lane, &rows, i);
-        if (m < PRNN_MARKS && s + PRNN_LANE_STEPS == mark_step(m) && mark_step(m) <= marked)
+        if (has_marks && m < PRNN_MARKS && s + PRNN_LANE_STEPS == mark_step(m))
             left = lane_meet(lane, m++, w, most);
         rows = ahead;
     }
@@ -283,10 +283,9 @@ PRNN_FN void lanes_rerun(const struct prnn_launch *launch, prnn_i64 t0, prnn_i32
         const prnn_i32 run = run_find(n), thread = run % PRNN_THREADS, w = thread / PRNN_LANES;
         const prnn_i32 c = thread % PRNN_LANES * PRNN_VC + run / PRNN_THREADS;
         const prnn_i64 t = t0 + w * PRNN_CHUNK, rest = block.length - t;
-        const prnn_i32 steps = rest < PRNN_CHUNK ? (prnn_i32)rest : PRNN_CHUNK;
         struct lane lane;
         lane_begin(&lane, launch, &block, c, w, t);
-        lane_rerun(&lane, launch, w, t, steps, has_marks ? steps : 0, most);
+        lane_rerun(&lane, launch, w, t, rest < PRNN_CHUNK ? (prnn_i32)rest : PRNN_CHUNK, has_marks, most);
     }
 }
 

@@ -361,7 +361,9 @@ static void direct_tile(struct share *tile, const struct context *c, double *all
     } else if (chunks > 1) {
         /* Where a guess fails a few threads run the chunk again; of cells that do not forget many
          * do, some times. */
-        const double passes = is_guessed(c) ? 1 : missed(c) < share_of_many ? PASSES_OF_MANY : chunks;
+        const double passes = is_guessed(c)               ? 1
+                              : missed(c) < share_of_many ? PASSES_OF_MANY
+                                                          : chunks;
         one = (struct share){.latency = order_latency(c, math, 1) + k->lane};
         add_failing(tile, c, &one, passes * rerun_steps(c));
         one = (struct share){.latency = k->cluster_barrier};

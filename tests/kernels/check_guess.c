@@ -182,21 +182,7 @@ END_TEST
 /* A state that is NaN once and forgotten, in a chunk that stays, behind one that is run again. */
 START_TEST(what_is_not_run_again_is_told_of)
 {
-    const struct kernel_shape shape = shape_of(TILE, 16);
-    struct pair pair;
-    uint32_t nonfinite = 0;
-    pair_create(&pair, recovers, 1 + _i, 1, &shape, NULL);
-    keep(&pair, ALL, 0, TILE, 0.2);
-    mislead(&pair, 5, CHUNK);
-    keep(&pair, 5, CHUNK, CHUNK + 40, 0.2);
-    for (int d = 0; d < 2; d++)
-        kernel_set(kernel_tensor_of(d ? &pair.got : &pair.want, GROUP_X, 0),
-                   (size_t)(2 * CHUNK + 70) * 16 + 5, NAN);
-    pair_run(&pair);
-    for (int b = 0; b < pair.got.grid; b++)
-        nonfinite += pair.got.report[b].nonfinite;
-    ck_assert_uint_eq(nonfinite, 1);
-    pair_free(&pair);
+    check_nonfinite_is_told(1 + _i, 1, CHUNK, 2 * CHUNK + 70);
 }
 END_TEST
 

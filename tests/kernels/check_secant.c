@@ -236,23 +236,7 @@ END_TEST
 /* A state that is NaN once and forgotten, behind where a run ends. */
 START_TEST(what_is_not_run_again_is_told_of)
 {
-    const int64_t tile = 2 * (int64_t)TILE;
-    const struct kernel_shape shape = shape_of(tile, 16);
-    struct pair pair;
-    uint32_t nonfinite = 0;
-    pair_create(&pair, recovers, 1 + _i % 2, 2, &shape, NULL);
-    keep(&pair, ALL, 0, tile, 0.2);
-    mislead(&pair, 5, 3 * CHUNK);
-    for (int d = 0; d < 2; d++)
-        kernel_set(kernel_tensor_of(d ? &pair.got : &pair.want, GROUP_X, 0),
-                   (size_t)(3 * CHUNK + 70) * 16 + 5, NAN);
-    pair_run(&pair);
-    ck_assert(
-        !isnan(kernel_get(kernel_tensor_of(&pair.want, GROUP_H, 0), (4 * CHUNK - 1) * 16 + 5)));
-    for (int b = 0; b < pair.got.grid; b++)
-        nonfinite += pair.got.report[b].nonfinite;
-    ck_assert_uint_eq(nonfinite, 1);
-    pair_free(&pair);
+    check_nonfinite_is_told(1 + _i % 2, 2, 3 * CHUNK, 3 * CHUNK + 70);
 }
 END_TEST
 

@@ -163,4 +163,29 @@ static inline void check_wrong_guess_is_told(int vc, int cluster,
     pair_free(&pair);
 }
 
+/* A state of a cell that recovers is NaN once, at 'step', where nothing is run again; the guess of
+ * 'entry' is wrong. */
+static inline void check_nonfinite_is_told(int vc, int cluster, int64_t entry, int64_t step)
+{
+    enum { CHANNELS = 16, CHANNEL = 5 };
+    const struct kernel_shape shape = shape_of((int64_t)cluster * TILE, CHANNELS);
+    uint32_t nonfinite = 0;
+    struct pair pair;
+    pair_create(&pair, recovers, vc, cluster, &shape, NULL);
+    keep(&pair, ALL, 0, shape.steps, 0.2);
+    mislead(&pair, CHANNEL, entry);
+    for (int d = 0; d < 2; d++)
+        kernel_set(kernel_tensor_of(d ? &pair.got : &pair.want, GROUP_X, 0),
+                   (size_t)step * CHANNELS + CHANNEL, NAN);
+    pair_run(&pair);
+    const struct kernel_tensor *h = kernel_tensor_of(&pair.got, GROUP_H, 0);
+    ck_assert(isnan(kernel_get(h, (size_t)step * CHANNELS + CHANNEL)));
+    ck_assert(!isnan(kernel_get(h, (size_t)(step + 1) * CHANNELS + CHANNEL)));
+    ck_assert_uint_gt(corrections_of(&pair.got), 0);
+    for (int b = 0; b < pair.got.grid; b++)
+        nonfinite += pair.got.report[b].nonfinite;
+    ck_assert_uint_eq(nonfinite, 1);
+    pair_free(&pair);
+}
+
 #endif

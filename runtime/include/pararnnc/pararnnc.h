@@ -397,7 +397,8 @@ typedef struct prnn_certificate {
     int64_t batch, step, channel; /* where the largest is; -1: nowhere */
     uint32_t max_corrections;     /* of one tile; 0: solved in order, or the first guess was it. A
                                      kernel that only guesses: the chunks of the tile but one where
-                                     they had to wait for each other */
+                                     they had to wait for each other, in a cluster how often some
+                                     were run again */
     double mean_corrections;      /* per tile */
     uint64_t tiles;
     bool nonfinite; /* inf or NaN among the states */
