@@ -133,7 +133,7 @@ PRNN_FN void reader_ask(struct reader *reader, const struct chunk *k, int group,
 {
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++) {
-        const prnn_elem *g = (const prnn_elem *)(reader->g[i] + (prnn_i64)reader->hop[i] * slot);
+        const prnn_elem *g = (const prnn_elem *)PRNN_HOPS(reader->g[i], reader->hop[i], slot);
         if (cell_input_is_shared(i)) {
             prnn_elem one;
             PRNN_GLD_INPUT(g, one, 0);
@@ -142,7 +142,7 @@ PRNN_FN void reader_ask(struct reader *reader, const struct chunk *k, int group,
             reader->row[slot][i] = elem_group_load(g, is_last_use);
         }
         if (slot == group - 1)
-            reader->g[i] += (prnn_i64)reader->hop[i] * group;
+            reader->g[i] = PRNN_HOPS(reader->g[i], reader->hop[i], group);
     }
 #if PRNN_RESETS
     reader->flag[slot] = PRNN_GLD(reader->reset);

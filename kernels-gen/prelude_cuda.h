@@ -73,6 +73,10 @@ PRNN_FN void prnn_async_copy_elem(double *s, const double *g, int valid)
 {
     asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;" ::"r"((unsigned)__cvta_generic_to_shared(s)), "l"(g), "r"(valid ? 8 : 0) : "memory");
 }
+PRNN_FN void prnn_async_copy_elem(prnn_u32 *s, const prnn_u32 *g, int valid)
+{
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"((unsigned)__cvta_generic_to_shared(s)), "l"(g), "r"(valid ? 4 : 0) : "memory");
+}
 PRNN_FN void prnn_async_copy_elem(unsigned short *s, const unsigned short *g, int valid)
 {
     *s = valid ? *g : (unsigned short)0;
@@ -160,6 +164,17 @@ PRNN_FN void prnn_input_load2(const double *p, double *v, double *w, int is_last
 }
 #define PRNN_GLD_INPUT(p, v, is_last) prnn_input_load(p, &(v), is_last)
 #define PRNN_GLD_INPUT2(p, v, w, is_last) prnn_input_load2(p, &(v), &(w), is_last)
+/* p and 'times' hops of so many bytes. One instruction: the compiler would take the hop out of loops as 64 bits, of which
+ * a product takes three, and of one mad.wide the assembler makes two shifts. */
+#define PRNN_HOPS(p, hop, times) prnn_hops(p, hop, times)
+PRNN_FN char *prnn_hops(const char *p, prnn_i32 hop, prnn_i32 times)
+{
+    char *there;
+    if (times == 0)
+        return (char *)p;
+    asm("{\n\t.reg .b64 by;\n\tmul.wide.s32 by, %1, %2;\n\tadd.s64 %0, by, %3;\n\t}" : "=l"(there) : "r"(hop), "r"(times), "l"(p));
+    return there;
+}
 /* Streaming stores: written once, not read again by this kernel. */
 #define PRNN_GST(p, v) prnn_stream_store(p, v)
 PRNN_FN void prnn_stream_store(float *p, float v) { asm volatile("st.global.cs.f32 [%0], %1;" ::"l"(p), "f"(v) : "memory"); }
@@ -178,6 +193,7 @@ PRNN_FN void prnn_stream_store2(unsigned short *p, unsigned short v, unsigned sh
 #define PRNN_F64(bits) __longlong_as_double((long long)(bits))
 #define PRNN_BITS32(f) __float_as_uint(f)
 #define PRNN_BITS64(d) ((unsigned long long)__double_as_longlong(d))
+#define PRNN_BITS_COUNT(bits) __popc(bits)
 #define PRNN_SQRT32(x) __fsqrt_rn(x)
 #define PRNN_SQRT64(x) __dsqrt_rn(x)
 #define PRNN_DIV32(a, b) __fdiv_rn(a, b)

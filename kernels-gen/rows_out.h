@@ -22,7 +22,7 @@ PRNN_FN void row_out_move(struct row_out *to, const struct prnn_launch *launch, 
                           int steps, int is_plain)
 {
     if (is_plain)
-        to->g += (prnn_i64)to->hop * steps;
+        to->g = PRNN_HOPS(to->g, to->hop, steps);
     else
         to->g += place_sign(mine) * launch->arg[a].stride_t * (prnn_i64)sizeof(prnn_elem) * steps;
 }
@@ -32,7 +32,7 @@ PRNN_FN void row_out_store(const struct row_out *to, const struct prnn_launch *l
                            int steps, const prnn_real *v, int is_plain)
 {
     if (is_plain) {
-        prnn_elem *g = (prnn_elem *)(to->g + (prnn_i64)to->hop * steps);
+        prnn_elem *g = (prnn_elem *)PRNN_HOPS(to->g, to->hop, steps);
 #if PRNN_VC == 2
         PRNN_GST2(g, PRNN_TO_ELEM(v[0]), PRNN_TO_ELEM(v[1]));
 #else

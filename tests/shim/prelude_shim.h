@@ -89,6 +89,7 @@ struct prnn_launch;
 
 /* Global memory. As the target of an assignment PRNN_GLD is counted as a read. */
 #define PRNN_GLD(p) (*(__typeof__(*(p)) *)shim_global_read((p), sizeof *(p), __LINE__))
+#define PRNN_HOPS(p, hop, times) ((char *)(p) + (prnn_i64)(hop) * (times))
 #define PRNN_GLD_INPUT(p, v, is_last) ((void)(is_last), (void)((v) = PRNN_GLD(p)))
 #define PRNN_GLD_INPUT2(p, v, w, is_last)                                                          \
     ((void)({                                                                                      \
@@ -141,6 +142,14 @@ PRNN_FN unsigned long long prnn_bits_of_f64(double d)
 #define PRNN_F64(bits) prnn_f64_of(bits)
 #define PRNN_BITS32(f) prnn_bits_of_f32(f)
 #define PRNN_BITS64(d) prnn_bits_of_f64(d)
+PRNN_FN prnn_i32 prnn_bits_count(prnn_u32 bits)
+{
+    prnn_i32 count = 0;
+    for (; bits; bits &= bits - 1)
+        count++;
+    return count;
+}
+#define PRNN_BITS_COUNT(bits) prnn_bits_count(bits)
 #define PRNN_SQRT32(x) __builtin_sqrtf(x)
 #define PRNN_SQRT64(x) __builtin_sqrt(x)
 #define PRNN_DIV32(a, b) ((a) / (b))
