@@ -3,7 +3,7 @@
  *
  * Requires  cell_step(), cell_step_outputs(), cell_step_fast(); chunk_inputs.h, rows_out.h
  * Provides  state_reset(); warm_step() and warm_steps() with PRNN_WARM_STEPS, chunk_warm_up() with PRNN_ROUGH_FIRST;
- *           with PRNN_MARKS mark_step(), SHARED_MARK; struct targets, final_step(), chunk_final(), chunk_final_from()
+ *           with PRNN_PARTS part_step(), SHARED_PART; struct targets, final_step(), chunk_final(), chunk_final_from()
  * Launch    a thread owns chunk w and PRNN_VC channels */
 PRNN_FN void state_reset(const struct chunk *k, int is_reset, int v, prnn_real *h)
 {
@@ -162,27 +162,27 @@ PRNN_FN void final_step(const struct chunk *k, int slot, const struct step_input
     }
 }
 
-#if PRNN_MARKS
-/* Without a ring some states of a chunk are kept, at twice the steps each time: where a run from another entry comes upon one
- * of them, the rest of the chunk is as it was. Layout: s_mark [PRNN_MARKS][PRNN_TILE_CHUNKS][PRNN_STATES][channels]. */
-#define AT_MARK(m, w, i, c) ((((m) * PRNN_TILE_CHUNKS + (w)) * PRNN_N + (i)) * PRNN_BLOCK_CHANNELS + (c))
-#define SHARED_MARK                                                                                \
-    PRNN_SHARED(prnn_real, s_mark, PRNN_S_MARK, PRNN_MARKS *PRNN_TILE_CHUNKS *PRNN_N *PRNN_BLOCK_CHANNELS)
+#if PRNN_PARTS
+/* Without a ring the state before each of the PRNN_PARTS parts of a chunk is kept, so that each can be run again alone.
+ * Layout: s_part [PRNN_PARTS][PRNN_TILE_CHUNKS][PRNN_STATES][channels]. */
+#define AT_PART(j, w, i, c) ((((j) * PRNN_TILE_CHUNKS + (w)) * PRNN_N + (i)) * PRNN_BLOCK_CHANNELS + (c))
+#define SHARED_PART                                                                                \
+    PRNN_SHARED(prnn_real, s_part, PRNN_S_PART, PRNN_PARTS *PRNN_TILE_CHUNKS *PRNN_N *PRNN_BLOCK_CHANNELS)
 
-/* Mark m stands behind so many steps, whole groups. */
-PRNN_FN prnn_i32 mark_step(prnn_i32 m)
+/* The first step of part j; of PRNN_PARTS the end of a chunk. */
+PRNN_FN prnn_i32 part_step(prnn_i32 j)
 {
-    return ((PRNN_FIRST_MARK << m) + PRNN_UNROLL_STEPS - 1) / PRNN_UNROLL_STEPS * PRNN_UNROLL_STEPS;
+    return PRNN_CHUNK / PRNN_UNROLL_STEPS * j / PRNN_PARTS * PRNN_UNROLL_STEPS;
 }
 
-PRNN_FN void mark_put(const struct chunk *k, prnn_i32 m, prnn_real (*h)[PRNN_N])
+PRNN_FN void part_put(const struct chunk *k, prnn_i32 j, prnn_real (*h)[PRNN_N])
 {
-    SHARED_MARK;
+    SHARED_PART;
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
-            PRNN_SST(s_mark, AT_MARK(m, k->w, i, k->c + v), h[v][i]);
+            PRNN_SST(s_part, AT_PART(j, k->w, i, k->c + v), h[v][i]);
     }
 }
 #endif
@@ -198,8 +198,8 @@ PRNN_FN void chunk_final(const struct chunk *k, prnn_i32 from, struct reader *re
     const int is_inside = PRNN_STAGES || k->at.channel < k->launch->head.channels;
     struct targets to;
     struct step_inputs in;
-#if PRNN_MARKS
-    prnn_i32 m = 0;
+#if PRNN_PARTS
+    prnn_i32 part = 1, next_part = part_step(1);
 #endif
     targets_begin(&to, k, from);
     PRNN_UNROLL
@@ -221,9 +221,11 @@ PRNN_FN void chunk_final(const struct chunk *k, prnn_i32 from, struct reader *re
             for (int v = 0; v < PRNN_VC; v++)
                 scale[v] = 0;
         }
-#if PRNN_MARKS
-        if (m < PRNN_MARKS && s + PRNN_UNROLL_STEPS == mark_step(m))
-            mark_put(k, m++, h);
+#if PRNN_PARTS
+        if (part < PRNN_PARTS && s + PRNN_UNROLL_STEPS == next_part) {
+            part_put(k, part, h);
+            next_part = part_step(++part);
+        }
 #endif
     }
     PRNN_NO_UNROLL

@@ -1,7 +1,7 @@
 /* The forward solve, tile by tile: PRNN_CLUSTER * PRNN_TILE_CHUNKS chunks of PRNN_CHUNK steps are solved at once, by Newton's
- * method, or from guesses alone; the exit of the last chunk is the exact entry of the next tile.
+ * method, without a ring from guesses first; the exit of the last chunk is the exact entry of the next tile.
  *
- * Requires  tile_newton.h or, without a ring, tile_guess.h, in a cluster tile_secant.h, and what they require; block_report.h
+ * Requires  tile_newton.h or, without a ring, tile_guess.h, and what they require; block_report.h
  * Provides  the kernel PRNN_ENTRY
  * Layout    as tile.h; the entry of the first chunk of the first block is that of the next tile
  * Launch    place.h's grid, PRNN_THREADS = PRNN_LANES * PRNN_TILE_CHUNKS threads */
@@ -93,8 +93,6 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
         chunk_final_from(&k, e, h, scale);
         states_copy(e, h);
         witness_finite(&seen, &k, scale);
-#elif !PRNN_STAGES && PRNN_CLUSTER > 1
-        corrections = tile_secant(&k, (prnn_real)launch->head.tolerance, e, h, &seen);
 #elif !PRNN_STAGES
         corrections = tile_guess(&k, (prnn_real)launch->head.tolerance, e, h, &seen);
 #else

@@ -1,12 +1,12 @@
 /* Requires  ring_arg(), ring_shift(): the tensor of a row and its shift in time; ring_common_arg(): that of an input
  *           which is one for all channels; PRNN_RING_ROWS, PRNN_RING_COMMON, PRNN_RING_PAD, PRNN_S_RING,
- *           PRNN_S_COMMON, PRNN_RING_STAGES, PRNN_TILE_CHUNKS, PRNN_SLICE, PRNN_RING_APART, PRNN_BLOCK_CHANNELS
- * Provides  rows of sequence tensors streamed through shared memory ahead of their use. A stage holds
- *           PRNN_TILE_CHUNKS slices of PRNN_SLICE steps that begin PRNN_RING_APART steps apart: where that is more than
- *           a slice, the steps of a stage are not neighbours in time
- * Layout    s_ring [PRNN_RING_STAGES][PRNN_TILE_CHUNKS] of [PRNN_SLICE][PRNN_RING_ROWS][PRNN_BLOCK_CHANNELS] and
+ *           PRNN_S_COMMON, PRNN_STAGES, PRNN_TILE_CHUNKS, PRNN_CHUNK, PRNN_SLICE, PRNN_BLOCK_CHANNELS
+ * Provides  rows of sequence tensors streamed through shared memory ahead of their use. A stage holds a slice of
+ *           each chunk: the whole of it, PRNN_SLICE is PRNN_CHUNK, or a part, and then the steps of a stage are
+ *           not neighbours in time
+ * Layout    s_ring [PRNN_STAGES][PRNN_TILE_CHUNKS] of [PRNN_SLICE][PRNN_RING_ROWS][PRNN_BLOCK_CHANNELS] and
  *           PRNN_RING_PAD, prnn_elem; with the padding the chunks of a warp lie in different banks.
- *           s_common [PRNN_RING_STAGES][PRNN_TILE_CHUNKS][PRNN_SLICE][PRNN_RING_COMMON]
+ *           s_common [PRNN_STAGES][PRNN_TILE_CHUNKS][PRNN_SLICE][PRNN_RING_COMMON]
  * Launch    all threads of the block call ring_begin() and ring_issue(), in block-uniform flow */
 #define PRNN_PIECE (16 / (int)sizeof(prnn_elem)) /* elements of an asynchronous copy */
 #define PRNN_PIECES (PRNN_BLOCK_CHANNELS / PRNN_PIECE)
@@ -14,17 +14,17 @@
 #define PRNN_STEPS_AT_ONCE (PRNN_THREADS / PRNN_PIECES)
 /* ... and how far in time the next piece of a thread is. In slices the count of steps at once is a multiple of theirs. */
 #define PRNN_RING_HOP                                                                              \
-    (PRNN_SLICE == PRNN_RING_APART ? PRNN_STEPS_AT_ONCE : PRNN_STEPS_AT_ONCE / PRNN_SLICE * PRNN_RING_APART)
+    (PRNN_SLICE == PRNN_CHUNK ? PRNN_STEPS_AT_ONCE : PRNN_STEPS_AT_ONCE / PRNN_SLICE * PRNN_CHUNK)
 #define PRNN_RING_STEP (PRNN_RING_ROWS * PRNN_BLOCK_CHANNELS)
 #define PRNN_RING_CHUNK (PRNN_SLICE * PRNN_RING_STEP + PRNN_RING_PAD)
 #define PRNN_RING_STAGE (PRNN_TILE_CHUNKS * PRNN_RING_CHUNK)
-#define PRNN_RING_ELEMS (PRNN_RING_STAGES * PRNN_RING_STAGE)
+#define PRNN_RING_ELEMS (PRNN_STAGES * PRNN_RING_STAGE)
 #define PRNN_RING_STEPS (PRNN_TILE_CHUNKS * PRNN_SLICE) /* of a stage */
-#define PRNN_RING_SPAN ((PRNN_TILE_CHUNKS - 1) * PRNN_RING_APART + PRNN_SLICE) /* from the first of them to the last */
+#define PRNN_RING_SPAN ((PRNN_TILE_CHUNKS - 1) * PRNN_CHUNK + PRNN_SLICE) /* from the first of them to the last */
 #define SHARED_RING PRNN_SHARED(prnn_elem, s_ring, PRNN_S_RING, PRNN_RING_ELEMS)
 
 #define PRNN_COMMON_STAGE (PRNN_RING_STEPS * PRNN_RING_COMMON)
-#define SHARED_COMMON PRNN_SHARED(prnn_elem, s_common, PRNN_S_COMMON, PRNN_RING_STAGES *PRNN_COMMON_STAGE)
+#define SHARED_COMMON PRNN_SHARED(prnn_elem, s_common, PRNN_S_COMMON, PRNN_STAGES *PRNN_COMMON_STAGE)
 
 /* Where this thread reads next, per row: its first piece of the next stage to be issued. */
 struct ring {
@@ -34,7 +34,7 @@ struct ring {
 /* How far the steps of a stage are behind its first in time. */
 PRNN_FN prnn_i32 ring_time(prnn_i32 step)
 {
-    return PRNN_SLICE == PRNN_RING_APART ? step : step / PRNN_SLICE * PRNN_RING_APART + step % PRNN_SLICE;
+    return PRNN_SLICE == PRNN_CHUNK ? step : step / PRNN_SLICE * PRNN_CHUNK + step % PRNN_SLICE;
 }
 
 /* The first stage begins at step t0. */
@@ -173,24 +173,18 @@ PRNN_FN prnn_i32 ring_common(prnn_i32 stage, prnn_i32 w)
     return stage * PRNN_COMMON_STAGE + w * PRNN_SLICE * PRNN_RING_COMMON;
 }
 
-/* One channel from a row of step s of the chunk at 'base'. */
-PRNN_FN prnn_real ring_load_one(prnn_i32 base, prnn_i32 s, prnn_i32 row)
-{
-    SHARED_RING;
-    return (prnn_real)PRNN_TO_REAL(PRNN_SLD(s_ring, base + s * PRNN_RING_STEP + row * PRNN_BLOCK_CHANNELS));
-}
-
 /* The PRNN_VC neighbouring channels of a thread from a row of step s of the chunk at 'base'. */
 PRNN_FN void ring_load(prnn_real *v, prnn_i32 base, prnn_i32 s, prnn_i32 row)
 {
-#if PRNN_VC == 2
     SHARED_RING;
+    const prnn_i32 at = base + s * PRNN_RING_STEP + row * PRNN_BLOCK_CHANNELS;
+#if PRNN_VC == 2
     prnn_elem v0, v1;
-    PRNN_SLD2(s_ring, base + s * PRNN_RING_STEP + row * PRNN_BLOCK_CHANNELS, v0, v1);
+    PRNN_SLD2(s_ring, at, v0, v1);
     v[0] = (prnn_real)PRNN_TO_REAL(v0);
     v[1] = (prnn_real)PRNN_TO_REAL(v1);
 #else
-    v[0] = ring_load_one(base, s, row);
+    v[0] = (prnn_real)PRNN_TO_REAL(PRNN_SLD(s_ring, at));
 #endif
 }
 

@@ -6,7 +6,7 @@
  * Requires  affine.h, place.h; PRNN_S_MAP, PRNN_S_PUBLIC. PRNN_LANES is a power of two
  * Provides  scan_before()
  * Layout    s_map [groups][PRNN_MAP][channels] of the thread block, a group being the chunks of a warp, or one
- *           chunk where that fills a warp; s_public [2][PRNN_CLUSTER][PRNN_MAP][channels]
+ *           chunk where that fills a warp; s_public [PRNN_PARITIES][PRNN_CLUSTER][PRNN_MAP][channels]
  * Launch    a thread owns the chunk at position w of its block, counted in the direction of the scan;
  *           all threads, in block-uniform flow */
 #define PRNN_GROUP (PRNN_LANES < 32 ? 32 / PRNN_LANES : 1) /* chunks of a group */
@@ -14,6 +14,8 @@
 /* Copies of the loop over groups: of few, and where scans are rare, one says all. */
 #define PRNN_GROUPS_AT_ONCE (PRNN_GROUPS > 4 && PRNN_STAGES ? 4 : 1)
 #define PRNN_MAP (PRNN_STATES + PRNN_MATRIX) /* reals of a map */
+/* Without a ring all blocks wait for each other between two scans anyway. */
+#define PRNN_PARITIES (PRNN_STAGES ? 2 : 1)
 #define AT_MAP(g, field, c) (((g) * PRNN_MAP + (field)) * PRNN_BLOCK_CHANNELS + (c))
 
 /* The map of group g. */
@@ -60,7 +62,7 @@ PRNN_FN void map_of_lane_before(struct affine *out, const struct affine *m, int 
 
 #if PRNN_CLUSTER > 1
 #define SHARED_PUBLIC                                                                              \
-    PRNN_SHARED(prnn_real, s_public, PRNN_S_PUBLIC, 2 * PRNN_CLUSTER *PRNN_MAP *PRNN_BLOCK_CHANNELS)
+    PRNN_SHARED(prnn_real, s_public, PRNN_S_PUBLIC, PRNN_PARITIES *PRNN_CLUSTER *PRNN_MAP *PRNN_BLOCK_CHANNELS)
 #define AT_PUBLIC(parity, rank, field, c) AT_MAP((parity) * PRNN_CLUSTER + (rank), field, c)
 
 /* The map of the whole block, for all blocks of the cluster. */
@@ -95,7 +97,7 @@ PRNN_FN void block_map_load(struct affine *m, prnn_i32 parity, prnn_i32 rank, pr
 
 /* 'own': the maps of this thread's chunk. 'tile': on entry the value before the tile; on return, in a cluster, the
  * value behind it. value: what comes before the chunk. Before it is called again there must be a barrier of
- * the block; in a cluster one of the cluster too, or 'parity' alternates between 0 and 1. */
+ * the block; in a cluster one of the cluster too, or, where PRNN_PARITIES is 2, 'parity' alternates between 0 and 1. */
 PRNN_FN void scan_before(prnn_i32 w, prnn_i32 rank, prnn_i32 parity, prnn_i32 c, const struct affine *own,
                          prnn_real (*tile)[PRNN_STATES], prnn_real (*value)[PRNN_STATES])
 {

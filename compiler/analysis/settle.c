@@ -365,8 +365,7 @@ static float *floats(struct arena *arena, size_t count)
  * parameters more than on its inputs: one place for each of many channels. */
 enum { BINS_OF_ONE = 4, BINS_HALF = 64, BINS = 2 * BINS_HALF };
 struct forgetting {
-    uint16_t left[SETTLE_GUESSES][BINS];  /* places, by how much is left there */
-    uint16_t shown[SETTLE_GUESSES][BINS]; /* ... of the first difference instead */
+    uint16_t left[SETTLE_GUESSES][BINS]; /* places, by how much is left there */
 };
 enum {
     TRIED = 1024, /* channels of a part */
@@ -402,13 +401,11 @@ static void forget(const struct solver *s, const struct channel *c, struct forge
     const double nothing = exp2(-(double)BINS_HALF / BINS_OF_ONE);
     double h[32], e[32];
     double scale[2] = {0}; /* of the states of the last steps, and of those before */
-    double left = INFINITY, first = 0;
+    double left = INFINITY;
     for (uint32_t i = 0; i < n; i++)
         h[i] = e[i] = (double)c->h0[i];
     for (int t = -BEFORE; t < 0; t++)
         run_step_f64(s, h, inputs_at(s, c, t));
-    for (uint32_t i = 0; i < n; i++)
-        first = fmax(first, fabs(e[i] - h[i]));
     for (int k = 1; k <= SETTLE_GUESSES * SETTLE_GUESS_EVERY && left > nothing; k++) {
         const float *x = inputs_at(s, c, k - 1);
         run_step_f64(s, h, x);
@@ -423,7 +420,6 @@ static void forget(const struct solver *s, const struct channel *c, struct forge
             gap = fabs(e[i] - h[i]) <= gap ? gap : fabs(e[i] - h[i]);
         left = gap == 0 ? 0 : gap / ((double)s->tolerance * fmax(scale[0], scale[1]));
         out->left[length][bin_of(left)]++;
-        out->shown[length][bin_of(gap == 0 ? 0 : gap / first)]++;
         left = isfinite(left) ? left : INFINITY;
         if (k % (4 * SETTLE_GUESS_EVERY) == 0) {
             scale[1] = scale[0];
@@ -464,38 +460,15 @@ static float share_above(const uint16_t places[BINS], double left)
     return (float)count / TRIED_ALL;
 }
 
-/* Whether next to nowhere more than so much is left: in no place that was tried, and what is left
- * in one of 1000, with 'tail' times as much again as lies between one of 100 and one of 1000, is
- * not more. With 1.5 that is less than one place of some 100,000. Tails of normal numbers would be
- * shorter, those of products are longer. */
-static bool is_rare(const uint16_t places[BINS], double left, double tail)
-{
-    const double rare = left_in(places, TRIED_ALL / 1000), usual = left_in(places, TRIED_ALL / 100);
-    return share_above(places, left) == 0 && rare + tail * (rare - usual) <= log2(left);
-}
-
-/* Whether guesses from so many steps fail next to nowhere. */
+/* Whether guesses from so many steps fail next to nowhere: in no place that was tried, and what is
+ * left in one of 1000, with 1.5 times as much again as lies between one of 100 and one of 1000, is
+ * not more than allowed. That is less than one place of some 100,000. Tails of normal numbers would
+ * be shorter, those of products are longer. */
 static bool is_enough(const struct forgetting *all, int length)
 {
-    return is_rare(all->left[length], 1, 1.5);
-}
-
-/* What is taken for a share where nothing was found, but the tail says that there is something. */
-#define DOUBTED_LEAST 1e-4f
-
-/* The share of entries whose guess is not tried because its first steps forget too little: rules of
- * kernels-gen/chunk_guess.h. One of them doubles what a launch takes, so the tail counts for more.
- */
-static float doubted_share(const struct solver *s, const struct forgetting *all, int length)
-{
-    const double margin = 0.1, slack = 1.5, tail = 1.75;
-    const struct settle_steps steps =
-        settle_guessing_steps(s->rounding, (uint32_t)(length + 1) * SETTLE_GUESS_EVERY);
-    const double showing = steps.all - steps.exact;
-    const double most = pow(margin * (double)s->tolerance, showing / (slack * steps.all));
-    const uint16_t *places = all->shown[(int)showing / SETTLE_GUESS_EVERY - 1];
-    const float share = share_above(places, most);
-    return is_rare(places, most, tail) ? 0 : share > DOUBTED_LEAST ? share : DOUBTED_LEAST;
+    const uint16_t *places = all->left[length];
+    const double rare = left_in(places, TRIED_ALL / 1000), usual = left_in(places, TRIED_ALL / 100);
+    return share_above(places, 1) == 0 && rare + 1.5 * (rare - usual) <= 0;
 }
 
 /* The share of entries that are further off, guessed with a ring, than a last correction may move
@@ -520,21 +493,6 @@ static uint32_t guess_of(const struct settle *settle, const struct forgetting *a
         if (is_enough(all, (int)(steps / SETTLE_GUESS_EVERY) - 1))
             return steps == usual ? steps : steps + SETTLE_GUESS_EVERY;
     return settle_missed(settle, most) < SETTLE_FEW ? most : usual;
-}
-
-/* ... where a guess is all there is and one that fails doubles what a launch takes: two lengths
- * more of cells that take longer, and so many that the tail does not make one doubted. Where some
- * were found to be, longer ones are not believed either (titans_lite in f32). */
-static uint32_t guess_alone_of(const struct settle *settle, enum settle_rounding rounding)
-{
-    const uint32_t most = SETTLE_GUESSES * SETTLE_GUESS_EVERY;
-    const bool is_usual = settle->guess <= settle_trusted_steps(rounding, 0).all;
-    uint32_t steps = settle->guess + (is_usual ? 0 : 2 * SETTLE_GUESS_EVERY);
-    if (steps > most || settle_doubted(settle, steps) > DOUBTED_LEAST)
-        return settle->guess;
-    while (steps < most && settle_doubted(settle, steps) > 0)
-        steps += SETTLE_GUESS_EVERY;
-    return settle_doubted(settle, steps) > 0 ? settle->guess : steps;
 }
 
 /* What a solver writes to whatever it runs. */
@@ -680,19 +638,14 @@ void settle_end(struct settle *out, const struct settle_trial *trial)
     for (int part = 1; part < SETTLE_GUESS_PARTS; part++) {
         const struct forgetting *one = &trial->forgetting[part];
         for (int i = 0; i < SETTLE_GUESSES; i++)
-            for (int b = 0; b < BINS; b++) {
+            for (int b = 0; b < BINS; b++)
                 all.left[i][b] = (uint16_t)(all.left[i][b] + one->left[i][b]);
-                all.shown[i][b] = (uint16_t)(all.shown[i][b] + one->shown[i][b]);
-            }
     }
-    for (int i = 0; i < SETTLE_GUESSES; i++) {
+    for (int i = 0; i < SETTLE_GUESSES; i++)
         out->missed[i] = share_above(all.left[i], 1);
-        out->doubted[i] = doubted_share(&trial->parts[0], &all, i);
-    }
     for (int r = 0; r < 2; r++)
         out->far[r] = far_share(&trial->parts[0], &all, r);
     out->guess = guess_of(out, &all, trial->parts[0].rounding);
-    out->guess_alone = guess_alone_of(out, trial->parts[0].rounding);
 }
 
 static double between(double lo, double hi, double part)

@@ -31,15 +31,11 @@ enum { SETTLE_GUESS_EVERY = 8, SETTLE_GUESSES = 20 };
 
 struct settle {
     /* Steps from which an entry of a kernel without a ring is to be guessed, a multiple of
-     * SETTLE_GUESS_EVERY; settle_trusted_steps() or more. And of one that guesses, or else runs in
-     * order. */
-    uint32_t guess, guess_alone;
+     * SETTLE_GUESS_EVERY; settle_trusted_steps() or more. */
+    uint32_t guess;
     /* Share of the entries, each of another channel, of which (i + 1) * SETTLE_GUESS_EVERY steps
      * before do not say all. */
     float missed[SETTLE_GUESSES];
-    /* ... of which the first of those steps say so little that a kernel that guesses, or else runs
-     * in order, does not try; also where none was found, but the tail says that some are. */
-    float doubted[SETTLE_GUESSES];
     /* ... of which settle_warm_steps() say less than a last correction may move; [is_recorded]. */
     float far[2];
     /* For chunks of 4, 8, 16, 32, 64 steps (rows) and 4, 16, 64, 256 of them (columns). */
@@ -53,15 +49,6 @@ static inline float settle_missed(const struct settle *settle, uint32_t steps)
     if (length == 0)
         return 1;
     return settle->missed[length < SETTLE_GUESSES ? length - 1 : SETTLE_GUESSES - 1];
-}
-
-/* ... of those that are doubted, where so many steps are asked for. */
-static inline float settle_doubted(const struct settle *settle, uint32_t steps)
-{
-    const uint32_t length = steps / SETTLE_GUESS_EVERY;
-    if (length == 0)
-        return 1;
-    return settle->doubted[length < SETTLE_GUESSES ? length - 1 : SETTLE_GUESSES - 1];
 }
 
 /* Where so few entries are missed a kernel may begin with guesses: a tile that misses one is run
@@ -97,18 +84,6 @@ static inline struct settle_steps settle_trusted_steps(enum settle_rounding roun
     const uint32_t all = wanted ? wanted : rounding == SETTLE_16 ? 32 : 48;
     const uint32_t exact = rounding == SETTLE_16 ? all / 4 : 2 * all / 3;
     return (struct settle_steps){all, (exact + 7) / 8 * 8};
-}
-
-/* ... where a guess is all there is: the steps that approximate come first, and show whether it
- * will do, of which 24 tell those of random numbers from those of cells that have learnt. */
-enum { SETTLE_SHOWING = 24 };
-static inline struct settle_steps settle_guessing_steps(enum settle_rounding rounding,
-                                                        uint32_t wanted)
-{
-    struct settle_steps steps = settle_trusted_steps(rounding, wanted);
-    if (steps.all < steps.exact + SETTLE_SHOWING)
-        steps.all = steps.exact + SETTLE_SHOWING;
-    return steps;
 }
 
 /* A trial is made of parts, which take some milliseconds to some tens each. They may be run in any

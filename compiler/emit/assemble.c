@@ -30,13 +30,9 @@ static const char *const long_backward_files[KERNEL_FILES] = {
     "chunk.h",        "shared_inputs.h", "tile.h",          "scan.h",
     "backward_run.h", "backward_sums.h", "backward_long.h", "reduce_partials.h"};
 static const char *const guessing_forward_files[KERNEL_FILES] = {
-    "place.h",       "ring.h",       "rows_out.h",     "chunk.h",  "chunk_inputs.h",
-    "chunk_run.h",   "tile.h",       "witness.h",      "lane.h",   "chunks_in_order.h",
-    "chunk_guess.h", "tile_guess.h", "block_report.h", "forward.h"};
-static const char *const secant_forward_files[KERNEL_FILES] = {
-    "place.h",        "affine.h",      "ring.h",         "rows_out.h", "chunk.h",
-    "chunk_inputs.h", "chunk_run.h",   "tile.h",         "witness.h",  "scan.h",
-    "lane.h",         "tile_secant.h", "block_report.h", "forward.h"};
+    "place.h",        "affine.h",    "ring.h",       "rows_out.h",     "chunk.h",
+    "chunk_inputs.h", "chunk_run.h", "tile.h",       "witness.h",      "scan.h",
+    "lane.h",         "lane_rows.h", "tile_guess.h", "block_report.h", "forward.h"};
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
     [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",       [ASSEMBLE_COMPARE] = "compare",
@@ -110,47 +106,68 @@ bool assemble_is_long(const struct assemble_options *o)
            o->strategy.chunk >= LONG;
 }
 
-static bool has_no_ring(const struct assemble_options *o)
-{
-    return o->kernel == ASSEMBLE_FORWARD && !o->strategy.stages && o->strategy.tile_chunks > 1;
-}
-
 bool assemble_is_guessing(const struct assemble_options *o)
 {
-    return has_no_ring(o) && o->strategy.cluster == 1;
-}
-
-bool assemble_has_secants(const struct assemble_options *o)
-{
-    return has_no_ring(o) && o->strategy.cluster > 1;
+    return o->kernel == ASSEMBLE_FORWARD && !o->strategy.stages && o->strategy.tile_chunks > 1;
 }
 
 /* Steps of a chunk that a stage of the ring holds. */
 static uint32_t slice_of(const struct assemble_options *o)
 {
-    const uint32_t chunks = o->strategy.tile_chunks;
-    /* In order a stage is so many steps that waiting for it hardly counts; of doubles what there is
-     * room for. */
-    const uint32_t steps = o->storage == ASSEMBLE_F64 ? 8 : 32;
-    if (assemble_is_guessing(o))
-        return chunks < steps ? steps / chunks : 1;
     return assemble_is_long(o) ? ASSEMBLE_SLICE : o->strategy.chunk;
 }
 
-/* States of a chunk that are kept: after ASSEMBLE_FIRST_MARK steps, twice as many and so on. */
-static uint32_t marks_of(const struct assemble_options *o)
+/* Loops over steps are unrolled by 4, but for large cells, of which every copy keeps NVRTC busy. */
+static uint32_t unrolled_steps(const struct counts *n, const struct assemble_options *o)
 {
-    uint32_t count = 1;
-    while ((uint64_t)ASSEMBLE_FIRST_MARK << count < o->strategy.chunk)
-        count++;
-    return assemble_has_secants(o) ? count : 0;
+    enum { WEIGHT_MOST = 1500 };
+    const struct strategy *s = &o->strategy;
+    const bool is_large = n->ir && cost_weight(n->ir) > WEIGHT_MOST;
+    const uint32_t most = is_large ? 1 : s->stages ? 4 : 8, slice = slice_of(o);
+    uint32_t steps = slice < 1 ? 1 : slice < most ? slice : most;
+    while (slice % steps)
+        steps--;
+    return steps;
+}
+
+/* log2 of the parts of a chunk that can be run again each alone: short, for they are run at the
+ * same time, but long enough that asking for the first rows does not count, and as far as there is
+ * room for the states before them. */
+static uint32_t log2_parts_of(const struct counts *n, const struct assemble_options *o)
+{
+    enum { MOST = 3, SHORTEST = 16, ROOM = 64 * 1024 };
+    const struct strategy *s = &o->strategy;
+    const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4;
+    const uint64_t states = (uint64_t)n->states * s->lanes * s->vc * s->tile_chunks * real;
+    uint32_t log2_parts = MOST;
+    while (log2_parts > 0 && (s->chunk >> log2_parts < SHORTEST || states << log2_parts > ROOM))
+        log2_parts--;
+    return log2_parts;
+}
+
+static uint32_t parts_of(const struct counts *n, const struct assemble_options *o)
+{
+    return assemble_is_guessing(o) ? 1u << log2_parts_of(n, o) : 0;
+}
+
+static uint64_t lane_row_bytes(const struct counts *n, const struct assemble_options *o)
+{
+    const uint64_t word = o->storage == ASSEMBLE_F64 ? 8 : 4;
+    return n->inputs * o->strategy.tile_chunks * o->strategy.lanes * word;
+}
+
+/* Steps that a lane asks for ahead, as far as there is room. */
+static uint32_t lane_ahead(const struct counts *n, const struct assemble_options *o)
+{
+    enum { LEAST = 2, MOST = 16, ROOM = 28 * 1024 };
+    const uint64_t bytes = lane_row_bytes(n, o), fit = bytes ? ROOM / bytes : MOST;
+    return fit < LEAST ? LEAST : fit < MOST ? (uint32_t)fit : MOST;
 }
 
 /* Shared memory of a kernel: byte offsets of its arrays. */
 struct layout {
-    uint32_t ring_stages;
-    uint64_t ring, common, entries, marks, outcomes, wanted, carry, maps, public_maps, flags,
-        report, bytes;
+    uint64_t ring, common, entries, parts, exits, tangents, sizes, lefts, wanted, rows, carry, maps,
+        public_maps, flags, report, bytes;
     uint64_t ring_pad; /* elements behind each chunk of the ring */
 };
 
@@ -159,15 +176,13 @@ static uint64_t ring_pad(const struct assemble_options *o, uint64_t rows, uint64
                          uint64_t element)
 {
     enum { BANKS_BYTES = 128 };
-    if (!row_bytes || row_bytes >= BANKS_BYTES || o->strategy.tile_chunks == 1 ||
-        assemble_is_guessing(o))
+    if (!row_bytes || row_bytes >= BANKS_BYTES || o->strategy.tile_chunks == 1)
         return 0;
     return (BANKS_BYTES + row_bytes - slice_of(o) * rows * row_bytes % BANKS_BYTES) % BANKS_BYTES /
            element;
 }
 
-static struct layout layout_with(const struct counts *n, const struct assemble_options *o,
-                                 uint32_t ring_stages)
+static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
 {
     const struct strategy *s = &o->strategy;
     const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4,
@@ -179,7 +194,7 @@ static struct layout layout_with(const struct counts *n, const struct assemble_o
     const uint64_t group =
         s->lanes && s->lanes < 32 ? 32 / s->lanes : 1; /* chunks of a warp, as in scan.h */
     const bool is_scanned = w * s->cluster > 1;
-    struct layout at = {.ring_stages = ring_stages};
+    struct layout at = {0};
     if (o->kernel == ASSEMBLE_DECODE)
         return at;
     if (o->kernel == ASSEMBLE_COMPARE) {
@@ -188,20 +203,26 @@ static struct layout layout_with(const struct counts *n, const struct assemble_o
     }
     if (o->kernel != ASSEMBLE_SCAN) {
         at.ring_pad = ring_pad(o, rows, channels * element, element);
-        at.common = ring_stages * w * (slice_of(o) * rows * channels + at.ring_pad) * element;
+        at.common = s->stages * w * (slice_of(o) * rows * channels + at.ring_pad) * element;
         at.common = (at.common + 15) / 16 * 16;
-        at.entries = at.common + ring_stages * w * slice_of(o) * n->shared_inputs * element;
+        at.entries = at.common + s->stages * w * slice_of(o) * n->shared_inputs * element;
         at.entries = (at.entries + 15) / 16 * 16;
     }
-    at.marks = at.entries + (is_scanned && (is_forward || assemble_is_long(o)) ? w * vector : 0);
-    at.outcomes = at.marks + marks_of(o) * w * vector;
-    at.wanted = at.outcomes + (assemble_has_secants(o) ? 2 * w * channels * real : 0);
+    at.parts = at.entries + (is_scanned && (is_forward || assemble_is_long(o)) ? w * vector : 0);
+    at.exits = at.parts + parts_of(n, o) * w * vector;
+    const uint64_t threads = assemble_is_guessing(o) ? w * s->lanes : 0;
+    const uint64_t slots = s->vc * threads * real;
+    at.tangents = at.exits + n->states * slots;
+    at.sizes = at.tangents + n->states * n->states * slots;
+    at.lefts = at.sizes + slots;
+    at.wanted = at.lefts + slots;
     /* A multiple of 8 bytes, so that what follows is aligned. */
-    at.carry =
-        at.wanted + (assemble_has_secants(o) ? (s->vc * (w * s->lanes / 32) * 4 + 7) / 8 * 8 : 0);
+    at.rows = at.wanted + (s->vc * (threads / 32) * 4 + 7) / 8 * 8;
+    at.carry = at.rows + (threads ? lane_ahead(n, o) * lane_row_bytes(n, o) : 0);
+    const uint64_t parities = assemble_is_guessing(o) ? 1 : 2;
     at.maps = at.carry + (is_scanned && !is_forward ? vector : 0);
     at.public_maps = at.maps + (is_scanned ? w / group * map : 0);
-    at.flags = at.public_maps + (s->cluster == 1 ? 0 : 2 * s->cluster * map);
+    at.flags = at.public_maps + (s->cluster == 1 ? 0 : parities * s->cluster * map);
     at.report = (at.flags + (s->cluster == 1 ? 0 : 4 * s->cluster) + REPORT_ALIGN - 1) /
                 REPORT_ALIGN * REPORT_ALIGN;
     at.bytes = at.report + (is_forward && is_scanned ? s->lanes * w * (real + 4) : 0);
@@ -218,20 +239,6 @@ static uint64_t blocks_of(uint32_t threads, uint64_t registers, uint64_t shared_
     const uint64_t by_registers = 65536 / (registers * threads);
     const uint64_t blocks = by_memory < by_registers ? by_memory : by_registers;
     return blocks < 1 ? 1 : blocks > 16 ? 16 : blocks;
-}
-
-/* Loops over steps are unrolled by 4, but for large cells, of which every copy keeps NVRTC busy. */
-static uint32_t unrolled_steps(const struct counts *n, const struct assemble_options *o)
-{
-    enum { WEIGHT_MOST = 1500 };
-    const struct strategy *s = &o->strategy;
-    const bool is_large = n->ir && cost_weight(n->ir) > WEIGHT_MOST;
-    const uint32_t most = is_large ? 1 : s->stages ? 4 : 8;
-    const uint32_t slice = assemble_is_guessing(o) ? s->chunk : slice_of(o);
-    uint32_t steps = slice < 1 ? 1 : slice < most ? slice : most;
-    while (slice % steps)
-        steps--;
-    return steps;
 }
 
 /* About the fewest that ptxas needs without spills. */
@@ -259,14 +266,6 @@ static uint32_t registers_of(const struct counts *n, const struct assemble_optio
         wanted += 8 + (uint64_t)rows_of(n, o) * unrolled_steps(n, o) * vc;
     wanted *= o->storage == ASSEMBLE_F64 ? 2 : 1;
     return wanted > 240 ? 240 : (uint32_t)wanted;
-}
-
-/* A kernel that guesses may have to run in order, through a ring of its own. It is small: what
- * shared memory takes, the first-level cache loses. */
-static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
-{
-    enum { ORDER_STAGES = 2 };
-    return layout_with(n, o, assemble_is_guessing(o) ? ORDER_STAGES : o->strategy.stages);
 }
 
 static struct assemble_tile tile_of(const struct counts *n, const struct assemble_options *o,
@@ -297,18 +296,14 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
     }
     if (!s->stages) {
         const enum settle_rounding rounding = assemble_rounding(o->storage);
-        struct settle_steps most = assemble_is_guessing(o)
-                                       ? settle_guessing_steps(rounding, s->guess)
-                                       : settle_trusted_steps(rounding, s->guess);
+        struct settle_steps most = settle_trusted_steps(rounding, s->guess);
         /* A double has 2.2 times the digits, and no approximation is as good. */
         if (o->storage == ASSEMBLE_F64)
             most.all = most.exact = most.all * 5 / 2;
         const uint32_t unrolled = unrolled_steps(n, o);
         tile.warm_steps = s->chunk < most.all ? s->chunk : most.all / unrolled * unrolled;
-        /* Where functions approximate anyway there is one kind of steps, unless the first of them
-         * show how many it takes. */
-        const bool is_split = o->mode == ASSEMBLE_ACCURATE || assemble_is_guessing(o);
-        const uint32_t exact = is_split ? most.exact : most.all;
+        /* Where functions approximate anyway there is one kind of steps. */
+        const uint32_t exact = o->mode == ASSEMBLE_ACCURATE ? most.exact : most.all;
         tile.warm_exact = s->chunk < exact ? s->chunk : exact / unrolled * unrolled;
         return tile;
     }
@@ -553,10 +548,9 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "WARM_STEPS", tile.warm_steps);
         define(&text, "WARM_EXACT", tile.warm_exact);
         define(&text, "WARM_AHEAD", tile.is_warm_ahead);
-        define(&text, "MARKS", marks_of(o));
-        define(&text, "FIRST_MARK", ASSEMBLE_FIRST_MARK);
-        define(&text, "RING_STAGES", at.ring_stages);
-        define(&text, "RING_APART", assemble_is_guessing(o) ? slice_of(o) : s->chunk);
+        define(&text, "LOG2_PARTS", log2_parts_of(&n, o));
+        define(&text, "PARTS", parts_of(&n, o));
+        define(&text, "LANE_AHEAD", lane_ahead(&n, o));
         define(&text, "RING_ROWS", rows_of(&n, o));
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);
@@ -564,16 +558,20 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "RECORDED", tile.recorded > 0);
         define(&text, "RECORD_HALVES", tile.in_halves);
         define(&text, "TRANSPOSED", o->kernel == ASSEMBLE_BACKWARD);
-        define(&text, "RING_COMMON", at.ring_stages ? n.shared_inputs : 0);
+        define(&text, "RING_COMMON", s->stages ? n.shared_inputs : 0);
         define(&text, "RING_PAD", at.ring_pad);
         define(&text, "SHARED_GRADIENTS", n.shared_gradients);
         define(&text, "SHARED_SLOTS", power_of_two_from(n.shared_gradients));
         define(&text, "S_RING", at.ring);
         define(&text, "S_COMMON", at.common);
         define(&text, "S_ENTRY", at.entries);
-        define(&text, "S_MARK", at.marks);
-        define(&text, "S_OUTCOME", at.outcomes);
+        define(&text, "S_PART", at.parts);
+        define(&text, "S_EXIT", at.exits);
+        define(&text, "S_TANGENT", at.tangents);
+        define(&text, "S_SIZE", at.sizes);
+        define(&text, "S_LEFT", at.lefts);
         define(&text, "S_WANTED", at.wanted);
+        define(&text, "S_ROWS", at.rows);
         define(&text, "S_CARRY", at.carry);
         define(&text, "S_MAP", at.maps);
         define(&text, "S_PUBLIC", at.public_maps);
@@ -602,7 +600,6 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
     textbuf_add_n(&text, half.text, half.length);
     const char *const *files = assemble_is_long(o)       ? long_backward_files
                                : assemble_is_guessing(o) ? guessing_forward_files
-                               : assemble_has_secants(o) ? secant_forward_files
                                                          : kernel_files[o->kernel];
     for (size_t i = 0; i < KERNEL_FILES && files[i]; i++)
         add_file(&text, files[i]);

@@ -90,14 +90,8 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
 enum { ASSEMBLE_SLICE = 8 };
 bool assemble_is_long(const struct assemble_options *options);
 
-/* Whether these are of a forward kernel that solves a tile from guesses alone, or else in order:
- * without a ring, in one thread block. */
+/* Whether these are of a forward kernel that solves a tile from guesses: without a ring. */
 bool assemble_is_guessing(const struct assemble_options *options);
-
-/* ... of one that solves a tile from guesses, too, and corrects them by secants: without a ring, in
- * a cluster. What is run again may end after so many steps, twice as many and so on. */
-enum { ASSEMBLE_FIRST_MARK = 16 };
-bool assemble_has_secants(const struct assemble_options *options);
 
 /* Shared memory of a strategy without making the text: the cost model asks this often. */
 uint32_t assemble_shared_bytes(const struct ir *ir, const struct assemble_options *options);

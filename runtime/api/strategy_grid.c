@@ -107,8 +107,9 @@ static void offer_parallel(const struct grid *grid)
 }
 
 /* The steps of a guess, where the cell takes longer to forget than most do; else 0. */
-static uint32_t longer_guess(const struct model_problem *problem, uint32_t wanted)
+static uint32_t longer_guess(const struct model_problem *problem)
 {
+    const uint32_t wanted = problem->settle->guess;
     const uint32_t usual = settle_trusted_steps(assemble_rounding(problem->options.storage), 0).all;
     return wanted > usual ? wanted : 0;
 }
@@ -117,8 +118,7 @@ static uint32_t longer_guess(const struct model_problem *problem, uint32_t wante
 static void offer_direct(const struct grid *grid)
 {
     const struct model_problem *p = grid->problem;
-    const uint32_t guess = longer_guess(p, p->settle->guess),
-                   alone = longer_guess(p, p->settle->guess_alone);
+    const uint32_t guess = longer_guess(p);
     static const uint32_t clusters[] = {1, 2, 3, 4, 6},
                           chunks[] = {64, 128, 176, 256, 344, 512, 688};
     const bool has_pairs = (uint64_t)p->channels * grid->element_bytes % 16 == 0;
@@ -128,14 +128,13 @@ static void offer_direct(const struct grid *grid)
                 for (uint32_t l = 8; l <= 32; l *= 2)
                     for (uint32_t vc = 1; vc <= (has_pairs ? 2 : 1); vc++)
                         if (clusters[at] == 1 || p->device->has_clusters)
-                            offer(grid,
-                                  &(struct strategy){.tile_chunks = w,
-                                                     .chunk = chunks[s],
-                                                     .lanes = l,
-                                                     .vc = vc,
-                                                     .stages = 0,
-                                                     .cluster = clusters[at],
-                                                     .guess = clusters[at] > 1 ? guess : alone});
+                            offer(grid, &(struct strategy){.tile_chunks = w,
+                                                           .chunk = chunks[s],
+                                                           .lanes = l,
+                                                           .vc = vc,
+                                                           .stages = 0,
+                                                           .cluster = clusters[at],
+                                                           .guess = guess});
 }
 
 /* The backward pass in long chunks, of a cell that forgets; in double nothing is guessed. Lengths
@@ -144,7 +143,7 @@ static void offer_direct(const struct grid *grid)
 static void offer_long(const struct grid *grid)
 {
     const struct model_problem *p = grid->problem;
-    const uint32_t guess = longer_guess(p, p->settle->guess);
+    const uint32_t guess = longer_guess(p);
     static const uint32_t clusters[] = {1, 2, 3, 4, 6},
                           chunks[] = {64, 96, 128, 176, 256, 344, 512, 688, 1024};
     for (uint32_t w = 4; w <= 32; w *= 2)
@@ -204,29 +203,33 @@ static bool long_is_known(const struct strategy *s, const struct model_problem *
            row_bytes(s, problem) >= 32;
 }
 
-/* Without a ring. Of 16-bit cells that want 1.8 times the registers of a thread of 16 warps, 8
- * warps were up to 1.6 times as fast (elman_heads, gru_heads, slstm, titans_lite on an H200), and
- * in one thread block, which may have to run in order, of those that want 1.5 times (paralstm,
- * indylstm) or whose sequences are short. Else 8 chunks are enough in f32 where every thread block
- * is alone, or of 64 channels. In clusters pairs of channels were up to a fifth faster than single
- * ones, and short rows slower than is predicted. Affine cells that do not forget took 2.4 to 5
- * times the prediction. In one thread block a thread of gru_heads, with 52 parameters, spills so
- * many that running in order is twice as fast. */
+/* Without a ring. Cells that want 1.5 times the registers of a thread of 16 warps spill them: 8
+ * warps were up to 1.6 times as fast (elman_heads, gru_heads, slstm, titans_lite, paralstm,
+ * indylstm in bf16 on an H200). Others of 16 bits have 16 chunks, in one thread block where
+ * sequences are long. Else 8 chunks are enough in f32 where every thread block is alone, or of 64
+ * channels. In clusters pairs of channels were up to a fifth faster than single ones, and short
+ * rows slower than is predicted. Affine cells that do not forget took 2.4 to 5 times the
+ * prediction. In one thread block a thread of gru_heads, with 52 parameters, spills so many that
+ * running in order is faster.
+ */
 static bool direct_is_known(const struct strategy *s, const struct model_problem *problem)
 {
     enum { STEPS_OF_16 = 2048, PARAMS_MOST = 32 };
+    static const double TIGHT_MOST = 1.5;
     const struct strategy of_16_warps = {.lanes = 32, .vc = s->vc, .tile_chunks = 16};
     const double tight = model_direct_tightness(problem, &of_16_warps);
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
     const bool is_alone = s->cluster == 1;
-    const bool wants_16 = is_narrow && tight < (is_alone ? 1.5 : 1.8) &&
-                          (!is_alone || problem->seq_len >= STEPS_OF_16);
+    const bool wants_16 =
+        is_narrow && tight < TIGHT_MOST && (!is_alone || problem->seq_len >= STEPS_OF_16);
     const bool wants_many = wants_16 || (s->cluster > 1 && s->lanes * s->vc < 64);
     if (is_alone && problem->unit->ir->params > PARAMS_MOST)
         return false;
     if (problem->unit->structure.is_affine && !settle_is_trusted(problem->settle))
         return false;
     if (s->cluster > 1 && s->lanes == 32 && s->vc == 1)
+        return false;
+    if (tight >= TIGHT_MOST && s->lanes * s->tile_chunks > 256)
         return false;
     /* Of cells that want 1.3 times the registers of 16 warps 8 warps were up to 1.8 times as fast.
      */

@@ -53,10 +53,11 @@ struct constants {
     double direct_short;  /* ... of the rows' time, each time they are halved from 128 bytes, at
                              first */
     double cluster_barrier;
-    double lane; /* what a step of a chunk that is run again takes more than in order: it waits for
-                    its rows */
-    double long_tile;  /* in long chunks: factor of what a tile takes */
-    double long_slice; /* ... of a slice, besides its steps */
+    double lane;         /* what a step of a chunk that is run again takes more than in order */
+    double pass;         /* ... and what such a pass takes besides its steps */
+    double cluster_pass; /* ... in a cluster */
+    double long_tile;    /* in long chunks: factor of what a tile takes */
+    double long_slice;   /* ... of a slice, besides its steps */
     double
         long_guess; /* ... share of its instructions that a step takes which finds lambda alone */
     double kept;    /* share of its instructions that an adjoint with kept values has left */
@@ -107,7 +108,9 @@ static const struct constants fitted = {
     .direct_spill = 2,
     .direct_short = 0.1,
     .cluster_barrier = 1000,
-    .lane = 140,
+    .lane = 70,
+    .pass = 20000,
+    .cluster_pass = 8000,
     .long_tile = 1.3,
     .long_slice = 400,
     .long_guess = 0.75,
@@ -145,9 +148,8 @@ struct context {
     double reads, writes;  /* values of sequence tensors of a step and channel */
     double states, matrix; /* entries of the closed pattern */
     struct assemble_tile tile;
-    double alone;     /* factor of arithmetic in double */
-    bool is_long;     /* backward, in long chunks */
-    bool is_guessing; /* forward, from guesses alone or else in order */
+    double alone; /* factor of arithmetic in double */
+    bool is_long; /* backward, in long chunks */
 };
 
 /* One step of a function, for a thread's channels. 'more' instructions stand beside the cell's own.
@@ -266,15 +268,10 @@ static void forward_tile(struct share *tile, const struct context *c, double *al
     }
 }
 
-/* The share of entries whose guess fails: is wrong, or, where it is all there is, doubted. */
+/* The share of entries whose guess is wrong. */
 static double missed(const struct context *c)
 {
-    const struct settle *settle = c->problem->settle;
-    const enum settle_rounding rounding = assemble_rounding(c->problem->options.storage);
-    const double wrong = (double)settle_missed(settle, c->tile.warm_steps);
-    const uint32_t wanted =
-        c->strategy->guess ? c->strategy->guess : settle_trusted_steps(rounding, 0).all;
-    return c->is_guessing ? fmin(wrong + (double)settle_doubted(settle, wanted), 1) : wrong;
+    return (double)settle_missed(c->problem->settle, c->tile.warm_steps);
 }
 
 /* The share of tiles in which a guess fails. */
@@ -295,12 +292,6 @@ static double failing_most(const struct context *c)
     return fmax(failing_tiles(c), any / ceil((double)p->seq_len / steps));
 }
 
-/* Whether a kernel begins with guesses that are all it needs in many tiles. */
-static bool is_guessed(const struct context *c)
-{
-    return missed(c) < (double)SETTLE_FEW;
-}
-
 /* What failing tiles take more: everywhere, and where there are most of them nothing hides it. */
 static void add_failing(struct share *sum, const struct context *c, const struct share *one,
                         double times)
@@ -311,29 +302,62 @@ static void add_failing(struct share *sum, const struct context *c, const struct
     sum->latency += failing_most(c) * times * one->latency;
 }
 
-/* Measured: 1 to 2 passes of cells that forget in most channels, up to 4 where more do not; as many
- * as there are chunks, nearly, where none does (unicornn). */
-enum { PASSES_OF_MANY = 4, BARRIERS_OF_PASS = 8 };
-static const double share_of_many = 0.25;
+/* Of passes that run chunks again, by kernels-gen/tile_guess.h: the first runs whole chunks, the
+ * others a part. Measured: one pass of cells that forget, 3 to 6 where some channels do not. Where
+ * many do not, whole chunks in all of them, twice where threads have two channels: 10 to 14, and in
+ * clusters as many as there are chunks (lru, rglru, unicornn). */
+enum { PASSES_OF_SOME = 4, PASSES_LEAST_OF_MOST = 12, PARTS = 8 };
+static const double share_of_most = 0.25;
 
-/* Steps of the run of a chunk whose guess failed, in a cluster, until it comes upon what was there:
- * as many as its guess fell short of those from which none of all entries fails. */
+/* Steps from which no entry of all is guessed wrong; behind those that were tried it goes on as
+ * between the last of them. */
+static double enough_steps(const struct context *c)
+{
+    enum { TRIED = SETTLE_GUESSES * SETTLE_GUESS_EVERY, BETWEEN = 40 };
+    const struct model_problem *p = c->problem;
+    const double rare =
+        0.5 * c->strategy->chunk / ((double)p->batch * (double)p->channels * (double)p->seq_len);
+    for (uint32_t steps = c->tile.warm_steps; steps <= TRIED; steps += SETTLE_GUESS_EVERY)
+        if ((double)settle_missed(p->settle, steps) <= rare)
+            return steps;
+    const double last = (double)settle_missed(p->settle, TRIED),
+                 before = (double)settle_missed(p->settle, TRIED - BETWEEN);
+    return last < before ? TRIED + BETWEEN * log(last / rare) / log(before / last) : INFINITY;
+}
+
+/* Steps of the run of a chunk whose guess was wrong until it meets what was there: as many as its
+ * guess fell short of what is enough, whole parts. */
 static double rerun_steps(const struct context *c)
 {
-    const struct model_problem *p = c->problem;
-    const double entries =
-        (double)p->batch * (double)p->channels * (double)p->seq_len / c->strategy->chunk;
-    const double chunk = c->strategy->chunk;
-    uint32_t enough = c->tile.warm_steps;
-    double steps = ASSEMBLE_FIRST_MARK;
-    while (enough < SETTLE_GUESSES * SETTLE_GUESS_EVERY &&
-           (double)settle_missed(p->settle, enough) * entries > 0.5)
-        enough += SETTLE_GUESS_EVERY;
-    if ((double)settle_missed(p->settle, enough) * entries > 0.5)
-        return chunk;
-    while (steps < enough - c->tile.warm_steps)
-        steps *= 2;
-    return fmin(steps, chunk);
+    const double chunk = c->strategy->chunk, part = chunk / PARTS;
+    return fmin(fmax(ceil((enough_steps(c) - c->tile.warm_steps) / part), 1) * part, chunk);
+}
+
+/* What passes take where guesses are wrong. Returns how many there are in such a tile. */
+static double add_passes(struct share *tile, const struct context *c)
+{
+    const struct constants *k = c->k;
+    const double chunk = c->strategy->chunk,
+                 chunks = (double)c->strategy->tile_chunks * c->strategy->cluster;
+    const double first = rerun_steps(c);
+    const bool is_most =
+        (double)settle_missed(c->problem->settle, SETTLE_GUESSES * SETTLE_GUESS_EVERY) >=
+        share_of_most;
+    const double passes = is_most         ? fmax(PASSES_LEAST_OF_MOST, chunks)
+                          : first < chunk ? 1
+                                          : PASSES_OF_SOME;
+    const double steps =
+        is_most ? passes * c->strategy->vc * chunk : first + (passes - 1) * chunk / PARTS;
+    /* Rows of lanes lie apart: each value is a transaction of its own, one a clock. */
+    const double lanes = missed(c) * entries_of(c->strategy) / c->strategy->cluster;
+    const double transactions = is_most ? 0 : lanes * (c->reads + c->writes);
+    struct share one = {
+        .latency =
+            fmax(order_latency(c, math_of(&c->problem->options), 1) + k->lane, transactions)};
+    add_failing(tile, c, &one, steps);
+    one = (struct share){.latency = k->pass + (c->strategy->cluster > 1 ? k->cluster_pass : 0)};
+    add_failing(tile, c, &one, passes);
+    return passes;
 }
 
 /* Without a ring: the steps before an entry, then the final run; and what it takes where they do
@@ -353,23 +377,8 @@ static void direct_tile(struct share *tile, const struct context *c, double *all
     one = step_of(c, WORK_STEP, math, loads, k->direct_step, 1);
     if (chunks > 1)
         add(tile, &one, c->tile.warm_exact);
-    if (c->is_guessing) {
-        /* Where a guess fails the tile is run in order. */
-        one = (struct share){.latency = order_latency(c, math, 1)};
-        add_failing(tile, c, &one, chunk * chunks);
-        corrections = failing_tiles(c);
-    } else if (chunks > 1) {
-        /* Where a guess fails a few threads run the chunk again; of cells that do not forget many
-         * do, some times. */
-        const double passes = is_guessed(c)               ? 1
-                              : missed(c) < share_of_many ? PASSES_OF_MANY
-                                                          : chunks;
-        one = (struct share){.latency = order_latency(c, math, 1) + k->lane};
-        add_failing(tile, c, &one, passes * rerun_steps(c));
-        one = (struct share){.latency = k->cluster_barrier};
-        add_failing(tile, c, &one, passes * BARRIERS_OF_PASS);
-        corrections = failing_tiles(c) * passes;
-    }
+    if (chunks > 1)
+        corrections = failing_tiles(c) * add_passes(tile, c);
     one = step_of(c, WORK_OUTPUTS, math, loads + stores, k->direct_step, 1);
     add(tile, &one, chunk);
     if (chunks > 1)
@@ -534,7 +543,6 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     count_values(&c);
     c.tile = assemble_tile(problem->unit->ir, &problem->unit->structure, &options);
     c.is_long = assemble_is_long(&options);
-    c.is_guessing = assemble_is_guessing(&options);
     if (c.is_long)
         long_tile(&tile, &c);
     else if (options.kernel == ASSEMBLE_BACKWARD)

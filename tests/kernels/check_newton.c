@@ -45,15 +45,14 @@ static struct assemble_options options_of(int strategy, enum assemble_storage st
     return options;
 }
 
-/* Those have the iteration (the others: check_guess.c, check_secant.c). */
+/* Those have the iteration (the others: check_guess.c). */
 enum { WITH_RING = 5 };
 
 START_TEST(it_is_the_kernels_with_a_ring_that_iterate)
 {
     for (int i = 1; i < KERNEL_STRATEGIES; i++) {
         const struct assemble_options options = options_of(i, ASSEMBLE_F32);
-        ck_assert((assemble_is_guessing(&options) || assemble_has_secants(&options)) ==
-                  (i > WITH_RING));
+        ck_assert(assemble_is_guessing(&options) == (i > WITH_RING));
     }
 }
 END_TEST

@@ -152,53 +152,6 @@ START_TEST(a_guess_is_from_as_many_steps_as_the_cell_takes_to_forget)
 }
 END_TEST
 
-/* Rules of kernels-gen/chunk_guess.h: a guess is doubted where the steps that show it, taken one
- * and a half times as many as there are, leave more than a tenth of the tolerance. A linear cell
- * forgets evenly, so it says by its factor whether. */
-START_TEST(a_guess_that_shows_to_be_too_short_is_doubted)
-{
-    static const double tolerance[SETTLE_ROUNDINGS] = {
-        [SETTLE_32] = 8 * 0x1p-23, [SETTLE_16] = 0x1p-11};
-    for (int r = 0; r < SETTLE_ROUNDINGS; r++) {
-        const struct settle_steps steps =
-            settle_guessing_steps((enum settle_rounding)r, usual_guess(r));
-        const double limit = pow(0.1 * tolerance[r], 1 / (1.5 * steps.all));
-        ck_assert_uint_eq(steps.all - steps.exact, SETTLE_SHOWING);
-        for (int sign = -1; sign <= 1; sign += 2) {
-            char text[80];
-            snprintf(text, sizeof text, "cell c { state h; input u; h' = %g*h + u; }",
-                     limit + 0.02 * sign);
-            settle_text(text);
-            ck_assert_msg(settle_doubted(&found[r], usual_guess(r)) == (sign > 0 ? 1 : 0),
-                          "%g, rounding %d: %g", limit + 0.02 * sign, r,
-                          (double)settle_doubted(&found[r], usual_guess(r)));
-        }
-    }
-    ck_assert(settle_doubted(&found[0], 0) == 1);
-}
-END_TEST
-
-/* Longer of cells that take longer, and of those whose tail makes some doubted; not where some were
- * found to be, which is no guess to rely on. */
-START_TEST(a_guess_alone_is_from_more_steps_of_cells_that_take_longer)
-{
-    settle_cell("paragru");
-    for (int r = 0; r < SETTLE_ROUNDINGS; r++)
-        ck_assert_uint_eq(found[r].guess_alone, usual_guess(r));
-    settle_cell("cfc");
-    for (int r = 0; r < SETTLE_ROUNDINGS; r++) {
-        ck_assert_uint_ge(found[r].guess_alone, found[r].guess + 2 * SETTLE_GUESS_EVERY);
-        ck_assert(settle_doubted(&found[r], found[r].guess_alone) == 0);
-    }
-    ck_assert(settle_doubted(&found[SETTLE_32], found[SETTLE_32].guess) > 0);
-    for (int i = 0; i < 2; i++) {
-        settle_cell(i ? "titans_lite" : "indrnn_relu");
-        ck_assert_uint_eq(found[SETTLE_32].guess_alone, found[SETTLE_32].guess);
-        ck_assert(settle_doubted(&found[SETTLE_32], found[SETTLE_32].guess) > 1e-4f);
-    }
-}
-END_TEST
-
 START_TEST(what_does_not_contract_needs_more_in_longer_tiles)
 {
     settle_cell("unicornn");
@@ -277,8 +230,6 @@ int main(void)
     tcase_add_loop_test(tcase, the_steps_before_an_entry_say_all_where_a_cell_forgets, 0, 7);
     tcase_add_test(tcase, a_few_channels_that_remember_are_counted);
     tcase_add_loop_test(tcase, a_guess_is_from_as_many_steps_as_the_cell_takes_to_forget, 0, 4);
-    tcase_add_test(tcase, a_guess_that_shows_to_be_too_short_is_doubted);
-    tcase_add_test(tcase, a_guess_alone_is_from_more_steps_of_cells_that_take_longer);
     tcase_add_test(tcase, an_affine_cell_needs_one_correction);
     tcase_add_test(tcase, longer_chunks_of_a_contracting_cell_need_fewer_corrections);
     tcase_add_test(tcase, a_cell_that_remembers_begins_with_a_rough_correction);

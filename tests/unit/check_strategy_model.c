@@ -410,7 +410,7 @@ START_TEST(what_takes_longer_to_forget_is_guessed_from_more_steps)
     struct prediction other;
     usual.guess = 0;
     model_predict(&other, &problem, &usual);
-    ck_assert(other.seconds > 1.2 * prediction.seconds && other.corrections >= 0.9);
+    ck_assert(other.corrections >= 0.9);
     unit_free(unit);
     load("paragru");
     problem = problem_of(8, 2048, 1024, ASSEMBLE_FORWARD);
@@ -425,32 +425,36 @@ START_TEST(what_takes_longer_to_forget_is_guessed_from_more_steps)
 }
 END_TEST
 
-/* Of titans_lite some guesses from 64 steps are doubted, which a launch that runs in order then has
- * to wait for. */
-START_TEST(a_guess_that_is_doubted_is_expected_to_take_as_long_as_running_in_order)
+/* Of brc some guesses from 48 steps are wrong, which takes a pass that runs those chunks again:
+ * 0.108 ms on an H200, 0.19 in order. Of unicornn nearly all are, which takes one after the other.
+ */
+START_TEST(a_wrong_guess_is_expected_to_take_a_pass)
 {
-    load("titans_lite");
-    as_h200();
-    const struct model_problem problem = problem_of(8, 2048, 1024, ASSEMBLE_FORWARD);
-    struct strategy sequential, alone = {.lanes = 32,
-                                         .vc = 2,
-                                         .tile_chunks = 8,
-                                         .chunk = 256,
-                                         .cluster = 1,
-                                         .guess = profile.settle.guess};
-    struct prediction doubted, sure, ordered;
-    strategy_in_order(&sequential, &problem);
-    model_predict(&ordered, &problem, &sequential);
-    model_predict(&doubted, &problem, &alone);
-    alone.guess = 96; /* of these none would be */
-    model_predict(&sure, &problem, &alone);
-    ck_assert(doubted.seconds > ordered.seconds && doubted.corrections > 0);
-    ck_assert(sure.seconds < 0.8 * ordered.seconds && sure.corrections == 0);
-    unit_free(unit);
+    static const char *const cells[] = {"brc", "unicornn"};
+    struct prediction usual, sure, ordered;
+    for (int i = 0; i < 2; i++) {
+        load(cells[i]);
+        as_h200();
+        const struct model_problem problem = problem_of(8, 2048, 1024, ASSEMBLE_FORWARD);
+        struct strategy sequential,
+            strategy = {.lanes = 32, .vc = 2, .tile_chunks = 8, .chunk = 256, .cluster = 1};
+        strategy_in_order(&sequential, &problem);
+        model_predict(&ordered, &problem, &sequential);
+        model_predict(&usual, &problem, &strategy);
+        strategy.guess = 160;
+        model_predict(&sure, &problem, &strategy);
+        if (i == 0) {
+            ck_assert(usual.corrections > 0.9 && usual.corrections < 1.1 && sure.corrections < 0.1);
+            ck_assert(usual.seconds < 0.8 * ordered.seconds);
+        } else {
+            ck_assert(usual.corrections >= 8 && usual.seconds > 2 * ordered.seconds);
+        }
+        unit_free(unit);
+    }
 }
 END_TEST
 
-/* A thread block that may run in order keeps parameters twice. */
+/* A thread that has so many parameters spills. */
 START_TEST(cells_of_many_parameters_do_not_guess_in_one_thread_block)
 {
     load("gru_heads");
@@ -614,7 +618,7 @@ int main(void)
     tcase_add_test(tcase, few_recurrences_are_solved_in_parallel_and_many_in_order);
     tcase_add_loop_test(tcase, a_strategy_is_read_as_it_was_printed, 0, 2);
     tcase_add_test(tcase, what_takes_longer_to_forget_is_guessed_from_more_steps);
-    tcase_add_test(tcase, a_guess_that_is_doubted_is_expected_to_take_as_long_as_running_in_order);
+    tcase_add_test(tcase, a_wrong_guess_is_expected_to_take_a_pass);
     tcase_add_test(tcase, cells_of_many_parameters_do_not_guess_in_one_thread_block);
     tcase_add_test(tcase, a_cell_that_does_not_settle_runs_in_order_unless_recurrences_are_few);
     tcase_add_test(tcase, clusters_wait_for_room_in_the_groups_that_the_device_has);

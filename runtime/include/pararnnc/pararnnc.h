@@ -395,10 +395,8 @@ typedef struct prnn_certificate {
                          (docs/method.md); 0: exact */
     double tolerance; /* that the plan keeps it below */
     int64_t batch, step, channel; /* where the largest is; -1: nowhere */
-    uint32_t max_corrections;     /* of one tile; 0: solved in order, or the first guess was it. A
-                                     kernel that only guesses: the chunks of the tile but one where
-                                     they had to wait for each other, in a cluster how often some
-                                     were run again */
+    uint32_t max_corrections;     /* of one tile; 0: solved in order, or the first guess was it. Of
+                                     kernels without a ring: how often some chunks were run again */
     double mean_corrections;      /* per tile */
     uint64_t tiles;
     bool nonfinite; /* inf or NaN among the states */
