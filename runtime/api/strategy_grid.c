@@ -210,18 +210,17 @@ static bool long_is_known(const struct strategy *s, const struct model_problem *
  * channels. In clusters pairs of channels were up to a fifth faster than single ones, and short
  * rows slower than is predicted. Affine cells that do not forget took 2.4 to 5 times the
  * prediction. In one thread block a thread of gru_heads, with 52 parameters, spills so many that
- * running in order is faster.
- */
+ * running in order is faster. */
 static bool direct_is_known(const struct strategy *s, const struct model_problem *problem)
 {
     enum { STEPS_OF_16 = 2048, PARAMS_MOST = 32 };
-    static const double TIGHT_MOST = 1.5;
+    static const double tight_most = 1.5;
     const struct strategy of_16_warps = {.lanes = 32, .vc = s->vc, .tile_chunks = 16};
     const double tight = model_direct_tightness(problem, &of_16_warps);
     const bool is_narrow = assemble_element_bytes(problem->options.storage) < 4;
     const bool is_alone = s->cluster == 1;
     const bool wants_16 =
-        is_narrow && tight < TIGHT_MOST && (!is_alone || problem->seq_len >= STEPS_OF_16);
+        is_narrow && tight < tight_most && (!is_alone || problem->seq_len >= STEPS_OF_16);
     const bool wants_many = wants_16 || (s->cluster > 1 && s->lanes * s->vc < 64);
     if (is_alone && problem->unit->ir->params > PARAMS_MOST)
         return false;
@@ -229,7 +228,7 @@ static bool direct_is_known(const struct strategy *s, const struct model_problem
         return false;
     if (s->cluster > 1 && s->lanes == 32 && s->vc == 1)
         return false;
-    if (tight >= TIGHT_MOST && s->lanes * s->tile_chunks > 256)
+    if (tight >= tight_most && s->lanes * s->tile_chunks > 256)
         return false;
     /* Of cells that want 1.3 times the registers of 16 warps 8 warps were up to 1.8 times as fast.
      */

@@ -45,7 +45,7 @@ static struct assemble_options options_of(int strategy, enum assemble_storage st
     return options;
 }
 
-/* Those have the iteration (the others: check_guess.c). */
+/* Those have the iteration (the others: check_guess.c, check_passes.c). */
 enum { WITH_RING = 5 };
 
 START_TEST(it_is_the_kernels_with_a_ring_that_iterate)

@@ -25,30 +25,30 @@ import mutation
 ROOT = Path(__file__).resolve().parents[2]
 SCAN, DECODE, COMPARE = "check_scan_given", "check_decode", "check_compare_arrays"
 FORWARD, BACKWARD = "check_forward", "check_backward"
-NEWTON, GUESS = "check_newton", "check_guess"
+NEWTON, GUESS, PASSES = "check_newton", "check_guess", "check_passes"
 STRUCTURE = ["check_pattern", "check_components", "check_depend", "check_structure"]
 # What is mutated, and the tests that are asked, the quick ones first.
 TARGETS = {
-    "kernels-gen/affine.h": [SCAN, GUESS, BACKWARD, FORWARD, NEWTON],
+    "kernels-gen/affine.h": [SCAN, GUESS, PASSES, BACKWARD, FORWARD, NEWTON],
     "kernels-gen/scan_given.h": [SCAN],
     "kernels-gen/scan.h": [SCAN, BACKWARD, FORWARD, NEWTON],
     "kernels-gen/place.h": [COMPARE, SCAN, DECODE, BACKWARD, FORWARD],
     "kernels-gen/decode.h": [DECODE],
-    "kernels-gen/ring.h": [BACKWARD, GUESS, FORWARD],
+    "kernels-gen/ring.h": [BACKWARD, FORWARD],
     "kernels-gen/rows_out.h": [BACKWARD, FORWARD],
-    "kernels-gen/chunk.h": [GUESS, FORWARD, NEWTON],
-    "kernels-gen/chunk_inputs.h": [GUESS, FORWARD, NEWTON],
+    "kernels-gen/chunk.h": [GUESS, PASSES, FORWARD, NEWTON],
+    "kernels-gen/chunk_inputs.h": [GUESS, PASSES, FORWARD, NEWTON],
     "kernels-gen/chunk_record.h": [FORWARD, NEWTON],
-    "kernels-gen/chunk_run.h": [GUESS, FORWARD, NEWTON],
+    "kernels-gen/chunk_run.h": [GUESS, PASSES, FORWARD, NEWTON],
     "kernels-gen/chunk_tangent.h": [FORWARD, NEWTON],
-    "kernels-gen/lane.h": [GUESS, FORWARD],
-    "kernels-gen/lane_rows.h": [GUESS, FORWARD],
-    "kernels-gen/tile.h": [GUESS, FORWARD, NEWTON],
-    "kernels-gen/tile_guess.h": [GUESS, FORWARD],
+    "kernels-gen/lane.h": [GUESS, PASSES, FORWARD],
+    "kernels-gen/lane_rows.h": [GUESS, PASSES, FORWARD],
+    "kernels-gen/tile.h": [GUESS, PASSES, FORWARD, NEWTON],
+    "kernels-gen/tile_guess.h": [GUESS, PASSES, FORWARD],
     "kernels-gen/tile_newton.h": [FORWARD, NEWTON],
-    "kernels-gen/witness.h": [GUESS, FORWARD, NEWTON],
+    "kernels-gen/witness.h": [GUESS, PASSES, FORWARD, NEWTON],
     "kernels-gen/block_report.h": [FORWARD],
-    "kernels-gen/forward.h": [GUESS, FORWARD, NEWTON],
+    "kernels-gen/forward.h": [GUESS, PASSES, FORWARD, NEWTON],
     "kernels-gen/shared_inputs.h": [BACKWARD],
     "kernels-gen/backward_run.h": [BACKWARD],
     "kernels-gen/backward_sums.h": [BACKWARD],
