@@ -11,7 +11,8 @@ typedef prnn_u32 lane_word;
 #else
 typedef prnn_elem lane_word;
 #endif
-#define AT_ROW(slot, i) (((slot) * PRNN_INPUTS + (i)) * PRNN_THREADS + PRNN_TID)
+#define AT_ROW(slot, i) ((slot) + (i) * PRNN_THREADS + PRNN_TID)
+#define PRNN_ROW_WORDS (PRNN_INPUTS * PRNN_THREADS)
 #define SHARED_ROWS PRNN_SHARED(lane_word, s_rows, PRNN_S_ROWS, PRNN_LANE_AHEAD *PRNN_INPUTS *PRNN_THREADS)
 
 /* What a step reads. */
@@ -24,14 +25,17 @@ struct lane_reader {
     const prnn_elem *x[PRNN_INPUTS + 1]; /* where it asks next */
     prnn_i64 hop[PRNN_INPUTS + 1];
     prnn_i64 t, end; /* the step that is taken next; behind the last one */
-    prnn_i32 slot;   /* of the step that is taken next */
+    prnn_i32 rest;   /* steps that are not asked for; behind the last less than none */
+    prnn_i32 slot;   /* where the step is that is taken next */
     int is_aligned;
 };
 
-/* Ask for the inputs of a step, and move on; where none is left, for nothing. */
-PRNN_FN void lane_reader_ask(struct lane_reader *reader, prnn_i32 slot, int is_wanted)
+/* Ask for the inputs of a step where the reader is; behind the last for nothing. */
+PRNN_FN void lane_reader_ask(struct lane_reader *reader, prnn_i32 slot)
 {
     SHARED_ROWS;
+    const int is_wanted = reader->rest > 0;
+    reader->rest--;
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++) {
 #if PRNN_STORAGE == 16 || PRNN_STORAGE == 116
@@ -42,9 +46,16 @@ PRNN_FN void lane_reader_ask(struct lane_reader *reader, prnn_i32 slot, int is_w
 #else
         PRNN_ASYNC_COPY_ELEM(s_rows, AT_ROW(slot, i), reader->x[i], is_wanted);
 #endif
-        reader->x[i] += reader->hop[i];
     }
     PRNN_ASYNC_COMMIT();
+}
+
+/* Before a step is asked for, not behind: a copy takes its time to read its address. */
+PRNN_FN void lane_reader_move(struct lane_reader *reader)
+{
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_INPUTS; i++)
+        reader->x[i] += reader->hop[i];
 }
 
 /* Read 'steps' steps from t on. */
@@ -54,6 +65,7 @@ PRNN_FN void lane_reader_begin(struct lane_reader *reader, const struct lane *la
     const int has_pairs = sizeof(lane_word) > sizeof(prnn_elem) && PRNN_VC == 2 && launch->head.is_aligned;
     reader->t = t;
     reader->end = t + steps;
+    reader->rest = steps;
     reader->slot = 0;
     reader->is_aligned = launch->head.is_aligned;
     PRNN_UNROLL
@@ -65,22 +77,28 @@ PRNN_FN void lane_reader_begin(struct lane_reader *reader, const struct lane *la
         reader->hop[i] = place_sign(&lane->at) * arg->stride_t;
     }
     PRNN_NO_UNROLL
-    for (prnn_i32 slot = 0; slot < PRNN_LANE_AHEAD; slot++)
-        lane_reader_ask(reader, slot, slot < steps);
+    for (prnn_i32 slot = 0; slot < PRNN_LANE_AHEAD * PRNN_ROW_WORDS; slot += PRNN_ROW_WORDS) {
+        if (slot > 0)
+            lane_reader_move(reader);
+        lane_reader_ask(reader, slot);
+    }
 }
 
-/* Take the next step, which is one of them, and ask for a later one over the one before it. */
+/* Take the next step, zeros behind the last, and ask for a later one over it. */
 PRNN_FN void lane_reader_next(struct lane_reader *reader, const struct lane *lane, const struct prnn_launch *launch,
                               struct lane_row *row)
 {
     SHARED_ROWS;
+    lane_reader_move(reader);
     PRNN_ASYNC_WAIT(PRNN_LANE_AHEAD - 1);
     PRNN_UNROLL
     for (int i = 0; i < PRNN_INPUTS; i++)
         row->x[i] = PRNN_SLD(s_rows, AT_ROW(reader->slot, i));
-    row->is_reset = step_is_reset(launch, &lane->at, reader->t);
-    lane_reader_ask(reader, reader->slot, reader->t + PRNN_LANE_AHEAD < reader->end);
-    reader->slot = reader->slot + 1 < PRNN_LANE_AHEAD ? reader->slot + 1 : 0;
+    row->is_reset = reader->t < reader->end && step_is_reset(launch, &lane->at, reader->t);
+    lane_reader_ask(reader, reader->slot);
+    reader->slot += PRNN_ROW_WORDS;
+    if (reader->slot == PRNN_LANE_AHEAD * PRNN_ROW_WORDS)
+        reader->slot = 0;
     reader->t++;
 }
 

@@ -18,18 +18,19 @@
 #define SHARED_LEFT PRNN_SHARED(prnn_real, s_left, PRNN_S_LEFT, PRNN_SLOTS)
 #define AT_SLOT(i, slot) ((i) * PRNN_SLOTS + (slot))
 
-/* What may be left of a difference where a lane meets what has been there, of the tolerance. */
+/* What may be left of a difference where a lane meets what has been there, and before a chunk that has just been run, of the
+ * tolerance. */
 #define PRNN_MEETING ((prnn_real)0.125)
 /* Where a pass leaves more than so much of the differences within a chunk, Newton's method is too far from the solution. */
 #define PRNN_STUCK ((prnn_real)0.5)
 /* After so many passes entries become the exits before them and nothing else, as with tolerance 0: then every pass makes one
  * more chunk of the tile right, in any regime. */
-#define PRNN_NEWTON_PASSES 12
+#define PRNN_NEWTON_PASSES 24
 
 /* How chunks were run again at last, and which of a thread's channels. */
 struct rerun {
     int shift;              /* 1 << shift of the PRNN_PARTS are one */
-    int is_whole, may_meet; /* a lane runs all of them; it ends where it meets what was there */
+    int is_whole, may_meet; /* a lane runs all of a chunk; it ends where it meets what was there */
     int channels;           /* a bit for each that has been run to the end */
     prnn_i32 slot[PRNN_VC]; /* of the first part */
 };
@@ -137,7 +138,6 @@ PRNN_FN prnn_real lane_run(struct lane *lane, const struct prnn_launch *launch, 
 {
     SHARED_PART;
     const prnn_i32 from = part_step(part);
-    prnn_i32 next_part = part_step(part + 1);
     prnn_real left = -1;
     struct lane_reader reader;
     struct lane_row row, ahead;
@@ -147,26 +147,28 @@ PRNN_FN prnn_real lane_run(struct lane *lane, const struct prnn_launch *launch, 
     lane_reader_begin(&reader, lane, launch, t0 + from, to - from);
     lane_reader_next(&reader, lane, launch, &ahead);
     PRNN_NO_UNROLL
-    for (prnn_i32 s = from; s < to; s++) {
-        prnn_real x[PRNN_INPUTS + 1];
-        if (s == next_part) {
-            part++;
-            next_part = part_step(part + 1);
-            if (may_meet)
-                left = lane_meet(lane, w, part, most);
-            if (left >= 0)
-                break;
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                PRNN_SST(s_part, AT_PART(part, w, i, lane->c), lane->h[i]);
-            if ((part & ((1 << shift) - 1)) == 0)
-                lane_leave(lane, slot++);
-        }
-        row = ahead;
-        if (s + 1 < to)
+    for (prnn_i32 s = from;;) {
+        const prnn_i32 next_part = part_step(part + 1), end = next_part < to ? next_part : to;
+        PRNN_NO_UNROLL
+        for (; s < end; s++) {
+            prnn_real x[PRNN_INPUTS + 1];
+            row = ahead;
             lane_reader_next(&reader, lane, launch, &ahead);
-        lane_row_get(&row, lane, x);
-        lane_step(lane, x, row.is_reset);
+            lane_row_get(&row, lane, x);
+            lane_step(lane, x, row.is_reset);
+        }
+        part++;
+        if (s == to)
+            break;
+        if (may_meet)
+            left = lane_meet(lane, w, part, most);
+        if (left >= 0)
+            break;
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            PRNN_SST(s_part, AT_PART(part, w, i, lane->c), lane->h[i]);
+        if ((part & ((1 << shift) - 1)) == 0)
+            lane_leave(lane, slot++);
     }
     PRNN_ASYNC_WAIT(0);
     if (left < 0)
@@ -242,7 +244,7 @@ PRNN_FN void part_tangent(struct affine *m, const struct rerun *rerun, int v, pr
 }
 
 /* What the chunk has come to where it was run. 'left' is the largest difference within, 'loose' has a bit for each channel
- * where that is more than the tolerance, 'nonfinite' where a state was inf or NaN: what was not run again may be where.
+ * where that is more than the tolerance, 'nonfinite' where a state was inf or NaN.
  * Returns a bit for each channel where two passes left nearly the same. */
 PRNN_FN int rerun_collect(const struct chunk *k, prnn_real tolerance, struct rerun *rerun, prnn_real (*h)[PRNN_N],
                           prnn_real *scale, prnn_real *left, int *loose, int *nonfinite)
@@ -258,19 +260,18 @@ PRNN_FN int rerun_collect(const struct chunk *k, prnn_real tolerance, struct rer
         const prnn_i32 slot = rerun->slot[v];
         const prnn_real met = PRNN_SLD(s_left, slot);
         const prnn_real before = left[v];
-        int is_loose = 0, was_nonfinite = 0;
+        int is_loose = 0;
         scale[v] = 0;
         left[v] = 0;
         if (rerun->may_meet && met >= 0) {
             /* The exit stays, and does not move. */
             rerun->channels &= ~(1 << v);
-            was_nonfinite = *nonfinite >> v & 1;
             left[v] = met;
         }
         PRNN_NO_UNROLL
         for (prnn_i32 j = 0; j < lanes; j++)
             scale[v] = larger_size(scale[v], PRNN_SLD(s_size, slot + j));
-        *nonfinite = (*nonfinite & ~(1 << v)) | (was_nonfinite | !real_is_finite(scale[v])) << v;
+        *nonfinite = (*nonfinite & ~(1 << v)) | !real_is_finite(scale[v]) << v;
         if (!(rerun->channels >> v & 1))
             continue;
         PRNN_NO_UNROLL
@@ -282,14 +283,16 @@ PRNN_FN int rerun_collect(const struct chunk *k, prnn_real tolerance, struct rer
             left[v] = larger_size(left[v], gap);
         }
         part_exit(rerun, v, parts - 1, h[v]);
-        stuck |= (is_loose && *loose >> v & 1 && !(left[v] <= PRNN_STUCK * before)) << v;
+        stuck |= (is_loose && *loose >> v & 1 && !(left[v] < PRNN_STUCK * before)) << v;
         *loose = (*loose & ~(1 << v)) | is_loose << v;
     }
     return stuck;
 }
 
-/* The map of channel v of the chunk: how its exit moves with its entry, and by what is left to be done within. */
-PRNN_FN void chunk_map(const struct chunk *k, const struct rerun *rerun, int v, const prnn_real *off_by, struct affine *map)
+/* The map of channel v of the chunk: how its exit moves with its entry, and by what is left to be done within, which is nothing
+ * where it is not wrong: else what is left below the tolerance would be handed on, a chunk a pass. */
+PRNN_FN void chunk_map(const struct chunk *k, const struct rerun *rerun, int v, int is_wrong, const prnn_real *off_by,
+                       struct affine *map)
 {
     const prnn_i32 parts = rerun->channels >> v & 1 ? parts_of(k, rerun->shift) : 0;
     affine_identity(map->d);
@@ -312,7 +315,7 @@ PRNN_FN void chunk_map(const struct chunk *k, const struct rerun *rerun, int v, 
     }
     PRNN_UNROLL
     for (int i = 0; i < PRNN_N; i++)
-        map->q[i] = parts ? finite_or_zero(map->q[i]) : (prnn_real)0;
+        map->q[i] = parts && is_wrong ? finite_or_zero(map->q[i]) : (prnn_real)0;
     PRNN_UNROLL
     for (int ij = 0; ij < PRNN_MATRIX; ij++)
         map->d[ij] = parts ? finite_or_zero(map->d[ij]) : (prnn_real)0;
@@ -369,7 +372,7 @@ PRNN_FN int entries_move(const struct chunk *k, prnn_real tolerance, const struc
             off_by[v][i] = off >> v & 1 ? residual(found[v][i], e[v][i]) : (prnn_real)0;
             tile[v][i] = 0;
         }
-        chunk_map(k, rerun, v, off_by[v], &map[v]);
+        chunk_map(k, rerun, v, (off | loose) >> v & 1, off_by[v], &map[v]);
     }
     scan_before(k->w, k->rank, 0, k->c, map, tile, u);
     PRNN_UNROLL
@@ -381,7 +384,8 @@ PRNN_FN int entries_move(const struct chunk *k, prnn_real tolerance, const struc
             off_by[v][i] += u[v][i];
             size = larger_size(size, off_by[v][i]);
         }
-        if (chunk_is_real(k, v) && !chunk_is_first(k) && size > tolerance * scale[v])
+        const prnn_real most = rerun->channels >> v & 1 ? PRNN_MEETING * tolerance : tolerance;
+        if (chunk_is_real(k, v) && !chunk_is_first(k) && size > most * scale[v])
             wanted |= 1 << v;
         state_moved(next[v], found[v], u[v]);
         if (wanted & rerun->channels & 1 << v)
@@ -395,19 +399,22 @@ PRNN_FN int entries_move(const struct chunk *k, prnn_real tolerance, const struc
  * in parts. Where that does not get nearer to the solution, 'stuck', they are run as a whole once more, from what was
  * found before them. */
 PRNN_FN void chunks_rerun(const struct chunk *k, prnn_u32 passes, int has_newton, prnn_real most, int wanted, int stuck,
-                          prnn_real (*found)[PRNN_N], prnn_real (*next)[PRNN_N], prnn_real (*e)[PRNN_N],
+                          int nonfinite, prnn_real (*found)[PRNN_N], prnn_real (*next)[PRNN_N], prnn_real (*e)[PRNN_N],
                           struct rerun *rerun)
 {
     SHARED_PART;
     wanted_put(wanted);
-    const int is_stuck = PRNN_BARRIER_OR(stuck); /* all threads: what is wanted is written down */
+    /* All threads: what is wanted is written down. A chunk that is not finite may be so by its wrong guess alone, anywhere. */
+    const int has_trouble = PRNN_BARRIER_OR(passes == 0 ? wanted & nonfinite : stuck);
     const prnn_i32 count = wanted_count();
-    int shift = 0;
-    while (PRNN_PARTS >> shift > 1 && (!has_newton || count > PRNN_THREADS / (PRNN_PARTS >> shift)))
+    /* Parts do not become shorter: nothing would have moved what is between them. */
+    int shift = passes > 0 ? rerun->shift : 0;
+    rerun->is_whole = passes == 0 || has_trouble || !has_newton;
+    const prnn_i32 most_parts = rerun->is_whole ? PRNN_SLOTS : PRNN_THREADS;
+    while (PRNN_PARTS >> shift > 1 && (!has_newton || count * (PRNN_PARTS >> shift) > most_parts))
         shift++;
     rerun->shift = shift;
-    rerun->is_whole = passes == 0 || is_stuck || !has_newton;
-    rerun->may_meet = passes == 0 && k->is_plain;
+    rerun->may_meet = passes == 0 && k->is_plain && !has_trouble;
     rerun->channels = wanted;
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
@@ -469,7 +476,8 @@ PRNN_FN prnn_u32 tile_guess(const struct chunk *k, prnn_real tolerance, prnn_rea
         states_copy(next, found);
         if (has_newton && passes > 0)
             wanted = entries_move(k, tolerance, &rerun, off, loose, e, found, scale, next);
-        chunks_rerun(k, passes, has_newton && k->is_plain, PRNN_MEETING * tolerance, wanted, stuck, found, next, e, &rerun);
+        chunks_rerun(k, passes, has_newton && k->is_plain, PRNN_MEETING * tolerance, wanted, stuck, nonfinite, found, next, e,
+                     &rerun);
         stuck = rerun_collect(k, tolerance, &rerun, h, scale, left, &loose, &nonfinite);
     }
     witness_add_all(seen, &pass);

@@ -156,19 +156,12 @@ static uint64_t lane_row_bytes(const struct counts *n, const struct assemble_opt
     return n->inputs * o->strategy.tile_chunks * o->strategy.lanes * word;
 }
 
-/* Steps that a lane asks for ahead, as far as there is room. */
-static uint32_t lane_ahead(const struct counts *n, const struct assemble_options *o)
-{
-    enum { LEAST = 2, MOST = 16, ROOM = 28 * 1024 };
-    const uint64_t bytes = lane_row_bytes(n, o), fit = bytes ? ROOM / bytes : MOST;
-    return fit < LEAST ? LEAST : fit < MOST ? (uint32_t)fit : MOST;
-}
-
 /* Shared memory of a kernel: byte offsets of its arrays. */
 struct layout {
     uint64_t ring, common, entries, parts, exits, tangents, sizes, lefts, wanted, rows, carry, maps,
         public_maps, flags, report, bytes;
-    uint64_t ring_pad; /* elements behind each chunk of the ring */
+    uint64_t ring_pad;   /* elements behind each chunk of the ring */
+    uint32_t lane_ahead; /* steps that a lane asks for ahead */
 };
 
 /* Chunks of one warp would begin in the same banks: move each by a row. */
@@ -182,7 +175,16 @@ static uint64_t ring_pad(const struct assemble_options *o, uint64_t rows, uint64
            element;
 }
 
-static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
+/* As many steps ahead as take 'room'. */
+static uint32_t lane_ahead(const struct counts *n, const struct assemble_options *o, uint64_t room)
+{
+    enum { LEAST = 2, MOST = 18 };
+    const uint64_t bytes = lane_row_bytes(n, o), fit = bytes ? room / bytes : MOST;
+    return fit < LEAST ? LEAST : fit < MOST ? (uint32_t)fit : MOST;
+}
+
+static struct layout layout_with(const struct counts *n, const struct assemble_options *o,
+                                 uint64_t lane_room)
 {
     const struct strategy *s = &o->strategy;
     const uint64_t real = o->storage == ASSEMBLE_F64 ? 8 : 4,
@@ -218,7 +220,8 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     at.wanted = at.lefts + slots;
     /* A multiple of 8 bytes, so that what follows is aligned. */
     at.rows = at.wanted + (s->vc * (threads / 32) * 4 + 7) / 8 * 8;
-    at.carry = at.rows + (threads ? lane_ahead(n, o) * lane_row_bytes(n, o) : 0);
+    at.lane_ahead = lane_ahead(n, o, lane_room);
+    at.carry = at.rows + (threads ? at.lane_ahead * lane_row_bytes(n, o) : 0);
     const uint64_t parities = assemble_is_guessing(o) ? 1 : 2;
     at.maps = at.carry + (is_scanned && !is_forward ? vector : 0);
     at.public_maps = at.maps + (is_scanned ? w / group * map : 0);
@@ -229,6 +232,15 @@ static struct layout layout_of(const struct counts *n, const struct assemble_opt
     if (o->kernel == ASSEMBLE_BACKWARD && at.bytes < 8 * 32 * real)
         at.bytes = 8 * 32 * real; /* prnn_reduce */
     return at;
+}
+
+/* Lanes wait for memory, less the further ahead they ask, but where that leaves little of it for
+ * the first-level cache, which the first run needs. */
+static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
+{
+    enum { ENOUGH = 28 * 1024, MUCH = 56 * 1024, LEAVES_HALF = 128 * 1024 };
+    const struct layout much = layout_with(n, o, MUCH);
+    return much.bytes <= LEAVES_HALF ? much : layout_with(n, o, ENOUGH);
 }
 
 /* Thread blocks of a multiprocessor of 64 Ki registers, as many as shared memory and registers let
@@ -550,7 +562,7 @@ const char *assemble(struct assembled *out, const struct ir *ir, const struct st
         define(&text, "WARM_AHEAD", tile.is_warm_ahead);
         define(&text, "LOG2_PARTS", log2_parts_of(&n, o));
         define(&text, "PARTS", parts_of(&n, o));
-        define(&text, "LANE_AHEAD", lane_ahead(&n, o));
+        define(&text, "LANE_AHEAD", at.lane_ahead);
         define(&text, "RING_ROWS", rows_of(&n, o));
         define(&text, "ROW_STATES", rows);
         define(&text, "ROW_OUTPUTS", rows + n.states + n.gradients);

@@ -303,19 +303,23 @@ START_TEST(what_is_not_finite_in_what_is_run_again_is_told_of)
 }
 END_TEST
 
-/* Only a wrong guess overflows, and what was run from it. */
+/* Only a wrong guess overflows, and what was run from it, to the end of its chunk or until an input
+ * ends it: behind that a lane could meet what was there. */
 START_TEST(what_was_not_finite_and_is_run_again_is_not_told_of)
 {
+    static const int64_t ends[] = {CHUNK, 10, CHUNK / PARTS + 10};
     enum { CHANNEL = 5 };
     const int64_t entry = 2 * CHUNK;
-    const struct kernel_shape shape = shape_of(tile_of(_i), CHANNELS);
+    const int way = way_of(_i);
+    const struct kernel_shape shape = shape_of(tile_of(way), CHANNELS);
     struct pair pair;
     pair_create(&pair,
                 "cell begins { state h; input u, g; h' = where(u > 5, 0, g*h) + (1 - g)*tanh(u); }",
-                _i, &shape, NULL);
+                way, &shape, NULL);
     keep(&pair, ALL, 0, shape.steps, 0.25);
     pair_set(&pair, GROUP_H0, 0, CHANNEL, 3e38);
     pair_set_input(&pair, 0, 0, CHANNEL, 9);
+    pair_set_input(&pair, 0, entry + ends[_i / TIMES], CHANNEL, 9);
     mislead(&pair, CHANNEL, entry);
     keep(&pair, CHANNEL, entry - 1, entry, 2);
     pair_run(&pair);
@@ -442,6 +446,25 @@ START_TEST(whatever_a_launch_has_is_run_again)
 }
 END_TEST
 
+/* Lanes have nothing to ask for, and no step to look at behind the last. */
+START_TEST(a_cell_without_inputs_is_run_again)
+{
+    struct kernel_shape shape = shape_of(tile_of(_i) + 31, CHANNELS);
+    struct assemble_options options = options_of(_i);
+    struct pair pair;
+    options.has_resets = shape.has_resets = true;
+    pair_load(&pair, "cell fades { state h; param p; h' = 0.98*h + 0.01*tanh(p); }", &options,
+              NULL);
+    pair_shape(&pair, &shape);
+    reset_some(&pair.got);
+    reset_some(&pair.want);
+    pair_run(&pair);
+    check_pair(&pair, REMEMBERED);
+    ck_assert_uint_gt(corrections_of(&pair.got), 0);
+    pair_free(&pair);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("guess");
@@ -460,9 +483,10 @@ int main(void)
     tcase_add_loop_test(tcase, what_is_not_finite_is_told_on_every_way, 0, 2 * TIMES);
     tcase_add_loop_test(tcase, what_is_not_run_again_is_told_of, 0, 2 * TIMES);
     tcase_add_loop_test(tcase, what_is_not_finite_in_what_is_run_again_is_told_of, 0, 4 * TIMES);
-    tcase_add_loop_test(tcase, what_was_not_finite_and_is_run_again_is_not_told_of, 0, WAYS);
+    tcase_add_loop_test(tcase, what_was_not_finite_and_is_run_again_is_not_told_of, 0, 3 * TIMES);
     tcase_add_loop_test(tcase, every_storage_type_is_run_again, 0, 3 * WAYS);
     tcase_add_loop_test(tcase, a_state_that_is_not_asked_for_is_not_written, 0, WAYS);
+    tcase_add_loop_test(tcase, a_cell_without_inputs_is_run_again, 0, WAYS);
     tcase_add_loop_test(tcase, whatever_a_launch_has_is_run_again, 0, 5 * TIMES);
     Suite *suite = suite_create("guess");
     suite_add_tcase(suite, tcase);

@@ -165,11 +165,11 @@ START_TEST(what_holds_its_state_takes_a_pass_a_chunk)
 }
 END_TEST
 
-/* Where states are small roundings of what has moved are more than the tolerance. One pass sees to
- * them, and moves the chunks behind by what is left in those that it does not run; so one more. */
-START_TEST(a_linear_cell_takes_two_passes_more_for_roundings)
+/* Where states are small roundings of what has moved are more than the tolerance: one pass sees to
+ * them. */
+START_TEST(a_linear_cell_takes_one_pass_more_for_roundings)
 {
-    ck_assert_uint_le(passes_of_a_chain(linear[_i / TIMES], way_of(_i), TOLERANCE, NULL), 4);
+    ck_assert_uint_le(passes_of_a_chain(linear[_i / TIMES], way_of(_i), TOLERANCE, NULL), 3);
 }
 END_TEST
 
@@ -186,7 +186,7 @@ static uint64_t stuck_passes(int way)
 START_TEST(without_newtons_method_a_chain_takes_a_pass_a_chunk)
 {
     static const struct kernel_edit none[] = {
-        {"#define PRNN_NEWTON_PASSES 12\n", "#define PRNN_NEWTON_PASSES 0\n"}, {0}};
+        {"#define PRNN_NEWTON_PASSES 24\n", "#define PRNN_NEWTON_PASSES 0\n"}, {0}};
     ck_assert_uint_eq(passes_of_a_chain(keeps, _i, TOLERANCE, none), (uint64_t)chunks_of(_i) - 1);
 }
 END_TEST
@@ -317,14 +317,11 @@ START_TEST(many_are_run_again_at_once)
 END_TEST
 
 /* What is left is squared by each pass: of 0.2, which a pass of whole chunks leaves, 0.05, 5e-4 and
- * 1e-7. It takes more where parts become shorter, because nothing has moved what is between them,
- * and where a chunk moves behind one that stays, or without tangents, because it was not run
- * before: what is left then goes from chunk to chunk, one a pass. Without tangents it takes 11 in
- * the longest of these chains. */
+ * 1e-7. Without tangents it takes 11 in the longest of these chains. */
 START_TEST(newtons_method_takes_few_passes)
 {
-    enum { FEW = 9 };
-    static const int counts[] = {1, 4, 6, 16};
+    enum { FEW = 4 };
+    static const int counts[] = {1, 4, 6, 10, 16};
     const struct assemble_options options = options_of(_i);
     struct kernel_shape shape = shape_of(2 * tile_of(_i), CHANNELS);
     struct pair pair;
@@ -422,7 +419,7 @@ int main(void)
     tcase_add_loop_test(tcase, a_linear_cell_takes_two_passes_with_resets, 0, WAYS);
     tcase_add_loop_test(tcase, what_a_chunk_forgets_moves_nothing_behind_it, 0, 4);
     tcase_add_loop_test(tcase, what_holds_its_state_takes_a_pass_a_chunk, 0, WAYS);
-    tcase_add_loop_test(tcase, a_linear_cell_takes_two_passes_more_for_roundings, 0, 4 * TIMES);
+    tcase_add_loop_test(tcase, a_linear_cell_takes_one_pass_more_for_roundings, 0, 4 * TIMES);
     tcase_add_loop_test(tcase, without_newtons_method_a_chain_takes_a_pass_a_chunk, 0, WAYS);
     tcase_add_loop_test(tcase, wrong_tangents_still_end, 0, WAYS);
     tcase_add_loop_test(tcase, tolerance_0_gives_the_bits_of_running_in_order, 0, 2 * WAYS);

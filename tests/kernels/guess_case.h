@@ -14,7 +14,7 @@ enum { CHUNKS = 4, CHUNK = 96, PARTS = 4 };
 /* Steps before an entry that a guess is taken from, in single precision. */
 enum { GUESS = 48 };
 /* As kernels-gen/tile_guess.h: behind them each pass makes one more chunk right. */
-enum { NEWTON_PASSES = 12 };
+enum { NEWTON_PASSES = 24 };
 /* Kernels of one or two channels a thread, of one to three thread blocks a cluster. */
 enum { WAYS = 6 };
 enum { CHANNELS = 16, ALL = -1 };
