@@ -235,12 +235,14 @@ static struct layout layout_with(const struct counts *n, const struct assemble_o
 }
 
 /* Lanes wait for memory, less the further ahead they ask, but where that leaves little of it for
- * the first-level cache, which the first run needs. */
+ * the first-level cache: the first run needs it, and registers that are spilled, as where there are
+ * so many inputs that few steps fit. */
 static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
 {
-    enum { ENOUGH = 28 * 1024, MUCH = 56 * 1024, LEAVES_HALF = 128 * 1024 };
+    enum { ENOUGH = 28 * 1024, MUCH = 56 * 1024, LEAVES_HALF = 128 * 1024, FEW_STEPS = 4 };
     const struct layout much = layout_with(n, o, MUCH);
-    return much.bytes <= LEAVES_HALF ? much : layout_with(n, o, ENOUGH);
+    return much.bytes <= LEAVES_HALF && much.lane_ahead > FEW_STEPS ? much
+                                                                    : layout_with(n, o, ENOUGH);
 }
 
 /* Thread blocks of a multiprocessor of 64 Ki registers, as many as shared memory and registers let
