@@ -343,33 +343,49 @@ END_TEST
 /* It stays at 1 or -1, until an input is large. What has settled has tangents of 0, so that they
  * say nothing of what comes behind. */
 static const char latch[] = "cell latch { state h; input u, g; h' = tanh(3*g*h + u); }";
+/* ... or overflows where it is at -1 and the third input is 1. */
+static const char bursts[] = "cell bursts { state h; input u, g, e;\n"
+                             "h' = where(e*h < -0.5, -4*h*h, tanh(3*g*h + u)); }";
 
 /* From -1 to 1 within the first chunk, which no guess behind it knows. 'dip': what is left of the
  * state before each entry, next to where the cell is not stable. */
-static uint64_t passes_of_a_latch(int way, double dip, const struct kernel_edit *edits)
+enum { LONG = 128, FLIPPED = 2 };
+static const int flipped[FLIPPED] = {5, 13};
+
+static void latch_create(struct pair *pair, const char *cell, int way, double dip,
+                         const struct kernel_edit *edits)
 {
-    enum { LONG = 128 };
     const struct kernel_shape shape = shape_of((int64_t)LONG * chunks_of(way), CHANNELS);
     struct assemble_options options = options_of(way);
-    struct pair pair;
     options.strategy.chunk = LONG;
-    pair_load(&pair, latch, &options, edits);
-    pair_shape(&pair, &shape);
-    keep(&pair, ALL, 0, shape.steps, 1);
+    pair_load(pair, cell, &options, edits);
+    pair_shape(pair, &shape);
+    keep(pair, ALL, 0, shape.steps, 1);
     for (int64_t t = 0; t < shape.steps; t++)
         for (int c = 0; c < CHANNELS; c++)
-            pair_set_input(&pair, 0, t, c, 0);
+            pair_set_input(pair, 0, t, c, 0);
     for (int64_t t = LONG; t <= shape.steps; t += LONG)
-        keep(&pair, ALL, t - 1, t, dip);
+        keep(pair, ALL, t - 1, t, dip);
     for (int c = 0; c < CHANNELS; c++)
-        pair_set(&pair, GROUP_H0, 0, (size_t)c, -0.9);
-    pair_set_input(&pair, 0, 10, 5, 9);
-    pair_set_input(&pair, 0, 40, 13, 9);
-    pair_run(&pair);
-    check_pair(&pair, FORGOTTEN);
-    const uint64_t passes = passes_of(&pair.got);
-    pair_free(&pair);
+        pair_set(pair, GROUP_H0, 0, (size_t)c, -0.9);
+    pair_set_input(pair, 0, 10, flipped[0], 9);
+    pair_set_input(pair, 0, 40, flipped[1], 9);
+}
+
+static uint64_t latch_passes(struct pair *pair)
+{
+    pair_run(pair);
+    check_pair(pair, FORGOTTEN);
+    const uint64_t passes = passes_of(&pair->got);
+    pair_free(pair);
     return passes;
+}
+
+static uint64_t passes_of_a_latch(int way, double dip, const struct kernel_edit *edits)
+{
+    struct pair pair;
+    latch_create(&pair, latch, way, dip, edits);
+    return latch_passes(&pair);
 }
 
 /* A whole chunk is made right by the third pass; without that each pass makes right the next of its
@@ -384,6 +400,22 @@ START_TEST(where_newtons_method_is_stuck_whole_chunks_are_run)
     const uint64_t passes = passes_of_a_latch(way, dip, NULL);
     ck_assert_uint_le(passes, stuck_passes(way));
     ck_assert_uint_gt(passes_of_a_latch(way, dip, never), passes);
+}
+END_TEST
+
+/* From the third chunk on every run from a wrong entry overflows, so that all parts but the first
+ * begin with inf: nothing that is left becomes less. */
+START_TEST(what_overflows_twice_is_stuck)
+{
+    struct pair pair;
+    latch_create(&pair, bursts, _i, 1, NULL);
+    for (int64_t t = 0; t < pair.got.shape.steps; t++)
+        for (int c = 0; c < CHANNELS; c++)
+            pair_set_input(&pair, 2, t, c, 0);
+    for (int64_t t = 2 * LONG; t < pair.got.shape.steps; t++)
+        for (int i = 0; i < FLIPPED; i++)
+            pair_set_input(&pair, 2, t, flipped[i], 1);
+    ck_assert_uint_eq(latch_passes(&pair), stuck_passes(_i));
 }
 END_TEST
 
@@ -428,6 +460,7 @@ int main(void)
     tcase_add_loop_test(tcase, many_are_run_again_at_once, 0, 2 * WAYS);
     tcase_add_loop_test(tcase, newtons_method_takes_few_passes, 0, WAYS);
     tcase_add_loop_test(tcase, where_newtons_method_is_stuck_whole_chunks_are_run, 0, 2 * TIMES);
+    tcase_add_loop_test(tcase, what_overflows_twice_is_stuck, 0, WAYS);
     tcase_add_loop_test(tcase, chaos_ends_within_the_tolerance, 0, WAYS);
     Suite *suite = suite_create("passes");
     suite_add_tcase(suite, tcase);
