@@ -14,6 +14,7 @@ struct resolver {
     struct sema *sema;
     const struct scope *scope; /* where names are looked up */
     struct ast_fn *fn;         /* whose body is being resolved; NULL: the cell */
+    bool is_output;            /* a name stands for itself as an output */
 };
 
 /* ---- Expressions ---- */
@@ -79,6 +80,12 @@ static void resolve_name(struct resolver *cx, struct ast_expr *expr)
     diag_note(cx->diag, message,
               is_next && symbol->update ? symbol->update->name_span : symbol->span,
               "it is defined here");
+    if (cx->is_output && is_next)
+        diag_note_bare(cx->diag, message, "outputs stand behind what they name");
+    else if (cx->is_output)
+        diag_note_bare(cx->diag, message,
+                       "outputs stand behind what they name, or define it: 'output %s = ...;'",
+                       symbol->name);
 }
 
 static const char *count_text(struct arena *arena, uint32_t fewest, uint32_t most, const char *noun)
@@ -359,8 +366,10 @@ static void resolve_statement(struct resolver *cx, struct ast_statement *stateme
     for (struct ast_decl *decl = statement->decls; decl; decl = decl->next) {
         for (uint32_t i = 0; i < decl->size_count; i++)
             resolve_expr(cx, decl->sizes[i]);
+        cx->is_output = decl->is_reference;
         if (decl->value)
             resolve_expr(cx, decl->value);
+        cx->is_output = false;
         if (decl->is_reference)
             decl->symbol = decl->value->symbol;
         if (decl->kind == AST_UPDATE && decl->symbol)
