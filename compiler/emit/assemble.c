@@ -234,9 +234,9 @@ static struct layout layout_with(const struct counts *n, const struct assemble_o
     return at;
 }
 
-/* Lanes wait for memory, less the further ahead they ask, but where that leaves little of it for
- * the first-level cache: the first run needs it, and registers that are spilled, as where there are
- * so many inputs that few steps fit. */
+/* The further ahead lanes ask for their rows, the less they wait. But shared memory is taken from
+ * the first-level cache, which the first run needs, and registers that are spilled, as where there
+ * are so many inputs that few steps fit. */
 static struct layout layout_of(const struct counts *n, const struct assemble_options *o)
 {
     enum { ENOUGH = 28 * 1024, MUCH = 56 * 1024, LEAVES_HALF = 128 * 1024, FEW_STEPS = 4 };

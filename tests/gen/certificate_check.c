@@ -223,9 +223,8 @@ void corrections_check(const struct trial *trial, struct kernel_data *data)
     const bool is_guessing = assemble_is_guessing(&data->plan->options);
     const bool is_resolved =
         !is_guessing && data->shape.tolerance * scale >= 4 * (double)FLT_EPSILON;
-    enum { NEWTON_PASSES = 24 };
     if (is_guessing)
-        ck_assert_msg(found <= NEWTON_PASSES + s->tile_chunks * s->cluster, "%u passes", found);
+        ck_assert_msg(found <= kernel_passes_most(s), "%u passes", found);
     trial->report->corrections_compared += is_resolved ? tiles : 0;
     if (s->tile_chunks * s->cluster > 1 && is_resolved)
         ck_assert_msg(found <= reference + more,

@@ -13,8 +13,6 @@
 enum { CHUNKS = 4, CHUNK = 96, PARTS = 4 };
 /* Steps before an entry that a guess is taken from, in single precision. */
 enum { GUESS = 48 };
-/* As kernels-gen/tile_guess.h: behind them each pass makes one more chunk right. */
-enum { NEWTON_PASSES = 24 };
 /* Kernels of one or two channels a thread, of one to three thread blocks a cluster. */
 enum { WAYS = 6 };
 enum { CHANNELS = 16, ALL = -1 };
@@ -213,11 +211,10 @@ static inline uint64_t nonfinite_of(const struct kernel_data *data)
  * certificate, an end. */
 static inline void check_pair(struct pair *pair, int tolerances)
 {
-    const struct strategy *s = &pair->plan.options.strategy;
     const double tolerance = pair->got.shape.tolerance;
     ck_assert_double_le(pair_error(pair), tolerances * tolerance);
     ck_assert_double_le(mismatch_of(&pair->got), tolerance);
-    ck_assert_uint_le(passes_of(&pair->got), NEWTON_PASSES + s->tile_chunks * s->cluster - 1);
+    ck_assert_uint_le(passes_of(&pair->got), kernel_passes_most(&pair->plan.options.strategy));
 }
 
 __attribute__((unused)) static const char forgets[] =

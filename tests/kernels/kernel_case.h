@@ -8,6 +8,14 @@
 #include "shim.h"
 #include "text_library.h"
 
+/* As kernels-gen/tile_guess.h: a tile that is solved from guesses takes so many passes by Newton's
+ * method; behind them each makes one more of its chunks right. */
+enum { KERNEL_NEWTON_PASSES = 24 };
+static inline uint32_t kernel_passes_most(const struct strategy *strategy)
+{
+    return KERNEL_NEWTON_PASSES + strategy->tile_chunks * strategy->cluster - 1;
+}
+
 /* The groups of scalars of a launch, in the order of abi.h. */
 enum kernel_group {
     GROUP_X,
