@@ -1,7 +1,7 @@
 /* A chunk: the steps of a tile that one thread runs.
  *
  * Requires  ring.h; PRNN_UNROLL_STEPS divides PRNN_CHUNK
- * Provides  struct chunk, chunk_begin(), chunk_in_stage(), chunk_fast_steps(), chunk_is_real(); states_copy(), states_initial(), residual(),
+ * Provides  struct chunk, chunk_begin(), chunk_parameters(), chunk_in_stage(), chunk_fast_steps(), chunk_is_real(); states_copy(), states_initial(), residual(),
  *           larger_size(), states_gap()
  * Launch    a thread owns a chunk and PRNN_VC channels */
 #define PRNN_N PRNN_STATES
@@ -29,6 +29,17 @@ PRNN_FN void chunk_begin(struct chunk *k, prnn_i64 t0, prnn_i32 steps)
     const prnn_i64 left = k->at.length - t0;
     k->t0 = t0;
     k->count = left < 0 ? 0 : left < steps ? (prnn_i32)left : steps;
+}
+
+PRNN_FN void chunk_parameters(struct chunk *k)
+{
+    PRNN_UNROLL
+    for (int v = 0; v < PRNN_VC; v++) {
+        const int is_inside = k->at.channel + v < k->launch->head.channels;
+        PRNN_UNROLL
+        for (int j = 0; j < PRNN_PARAMS; j++)
+            k->p[v][j] = is_inside ? place_param(k->launch, j, k->at.channel + v) : (prnn_real)0;
+    }
 }
 
 /* The rows of chunk w of the block, of these steps, are in a stage of the ring. */

@@ -5,6 +5,9 @@
  * Provides  the kernel PRNN_ENTRY
  * Layout    as tile.h; the entry of the first chunk of the first block is that of the next tile
  * Launch    place.h's grid, PRNN_THREADS = PRNN_LANES * PRNN_TILE_CHUNKS threads */
+/* Many parameters are read for each tile, so that they need no registers while lanes run. */
+#define PRNN_PARAMS_BY_TILE (PRNN_PARTS && PRNN_PARAMS * PRNN_VC > 40)
+
 PRNN_FN void final_state_store(const struct chunk *k, prnn_real (*h)[PRNN_N])
 {
     PRNN_UNROLL
@@ -36,13 +39,13 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
     for (int v = 0; v < PRNN_VC; v++) {
         const int is_inside = k.at.channel + v < launch->head.channels;
         PRNN_UNROLL
-        for (int j = 0; j < PRNN_PARAMS; j++)
-            k.p[v][j] = is_inside ? place_param(launch, j, k.at.channel + v) : (prnn_real)0;
-        PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++)
             e[v][i] = k.h0[v][i] =
                 is_inside ? place_initial(launch, &k.at, i, k.at.channel + v) : (prnn_real)0;
     }
+#if !PRNN_PARAMS_BY_TILE
+    chunk_parameters(&k);
+#endif
 #if PRNN_CLUSTER > 1
     PRNN_CLUSTER_BARRIER(); /* all blocks: each has begun, so that the others may write to it */
 #endif
@@ -80,6 +83,9 @@ PRNN_KERNEL(PRNN_ENTRY, PRNN_THREADS)
             continue;
 #endif
         chunk_begin(&k, first + k.w * PRNN_CHUNK, PRNN_CHUNK);
+#if PRNN_PARAMS_BY_TILE
+        chunk_parameters(&k);
+#endif
 #if PRNN_STAGES
         k.is_plain = is_plain && first + PRNN_TILE_STEPS <= origin.length;
 #endif

@@ -2,7 +2,7 @@
  * tangent of what it ends with.
  *
  * Requires  cell_step(), cell_step_outputs(), cell_jacobian(); chunk_run.h, affine.h
- * Provides  struct lane, lane_begin(), lane_step()
+ * Provides  struct lane, lane_none(), lane_begin(), lane_step()
  * Launch    any thread */
 struct lane {
     struct place at;
@@ -13,6 +13,17 @@ struct lane {
     prnn_elem *state[PRNN_N], *output[PRNN_OUTPUTS + 1];
     prnn_i64 state_hop[PRNN_N], output_hop[PRNN_OUTPUTS + 1];
 };
+
+/* A lane that has run nothing. */
+PRNN_FN void lane_none(struct lane *lane)
+{
+    lane->c = 0;
+    lane->size = 0;
+    affine_identity(lane->d);
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++)
+        lane->h[i] = 0;
+}
 
 /* Channel c of the thread block, from step t on. Its state is the caller's to set. */
 PRNN_FN void lane_begin(struct lane *lane, const struct prnn_launch *launch, const struct place *block, prnn_i32 c, prnn_i64 t)

@@ -4,7 +4,7 @@
  * blocks of the cluster.
  *
  * Requires  affine.h, place.h; PRNN_S_MAP, PRNN_S_PUBLIC. PRNN_LANES is a power of two
- * Provides  scan_before()
+ * Provides  map_of_lane_before(), scan_before()
  * Layout    s_map [groups][PRNN_MAP][channels] of the thread block, a group being the chunks of a warp, or one
  *           chunk where that fills a warp; s_public [PRNN_PARITIES][PRNN_CLUSTER][PRNN_MAP][channels]
  * Launch    a thread owns the chunk at position w of its block, counted in the direction of the scan;
@@ -44,8 +44,7 @@ PRNN_FN void group_map_store(const struct affine *m, prnn_i32 g, prnn_i32 c)
             PRNN_SST(s_map, AT_MAP(g, PRNN_STATES + ij, c), m->d[ij]);
 }
 
-#if PRNN_LANES < 32
-/* The map of the chunk 'distance' lanes before this one's; full warps. */
+/* The map of the thread 'distance' before this one; full warps. */
 PRNN_FN void map_of_lane_before(struct affine *out, const struct affine *m, int distance)
 {
     PRNN_UNROLL
@@ -58,7 +57,6 @@ PRNN_FN void map_of_lane_before(struct affine *out, const struct affine *m, int 
         else
             out->d[ij] = 0;
 }
-#endif
 
 #if PRNN_CLUSTER > 1
 #define SHARED_PUBLIC                                                                              \

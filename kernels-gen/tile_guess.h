@@ -3,205 +3,19 @@
  * a lane each, whose tangents say where the entries behind have to go, those of parts and those of chunks. As a rule
  * few channels of few chunks are concerned, so a chunk has many parts, and all threads have something to do.
  *
- * Requires  lane_rows.h, scan.h, witness.h
+ * Requires  lanes_run.h, witness.h
  * Provides  tile_guess()
- * Layout    as tile.h; s_part as in chunk_run.h; s_wanted [PRNN_VC][warps]: a bit for each thread, set where its chunk is to be
- *           run. What is run leaves in a slot for each part s_exit [PRNN_STATES][slots], s_tangent [PRNN_STATES^2][slots],
- *           and in that of the first part of each lane s_size and s_left [slots]
+ * Layout    as lanes_run.h
  * Launch    all threads, in block-uniform flow */
-#define PRNN_WARPS (PRNN_THREADS / 32)
-#define SHARED_WANTED PRNN_SHARED(prnn_u32, s_wanted, PRNN_S_WANTED, PRNN_VC *PRNN_WARPS)
-#define PRNN_SLOTS (PRNN_VC * PRNN_THREADS)
-#define SHARED_EXIT PRNN_SHARED(prnn_real, s_exit, PRNN_S_EXIT, PRNN_N *PRNN_SLOTS)
-#define SHARED_TANGENT PRNN_SHARED(prnn_real, s_tangent, PRNN_S_TANGENT, PRNN_MATRIX *PRNN_SLOTS)
-#define SHARED_SIZE PRNN_SHARED(prnn_real, s_size, PRNN_S_SIZE, PRNN_SLOTS)
-#define SHARED_LEFT PRNN_SHARED(prnn_real, s_left, PRNN_S_LEFT, PRNN_SLOTS)
-#define AT_SLOT(i, slot) ((i) * PRNN_SLOTS + (slot))
 
 /* What may be left of a difference where a lane meets what has been there, and before a chunk that has just been run, of the
  * tolerance. */
 #define PRNN_MEETING ((prnn_real)0.125)
-/* Where a pass leaves more than so much of the differences within a chunk, Newton's method is too far from the solution. */
+/* Where a pass leaves at least so much of the differences within a chunk, Newton's method is too far from the solution. */
 #define PRNN_STUCK ((prnn_real)0.5)
 /* After so many passes entries become the exits before them and nothing else, as with tolerance 0: then every pass makes one
  * more chunk of the tile right, in any regime. */
 #define PRNN_NEWTON_PASSES 24
-
-/* How chunks were run again at last, and which of a thread's channels. */
-struct rerun {
-    int shift;              /* 1 << shift of the PRNN_PARTS are one */
-    int is_whole, may_meet; /* a lane runs all of a chunk; it ends where it meets what was there */
-    int channels;           /* a bit for each that has been run to the end */
-    prnn_i32 slot[PRNN_VC]; /* of the first part */
-};
-
-PRNN_FN prnn_real finite_or_zero(prnn_real v)
-{
-    return real_is_finite(v) ? v : (prnn_real)0;
-}
-
-/* Write down which channels of the thread are wanted, a bit for each. */
-PRNN_FN void wanted_put(int wanted)
-{
-    SHARED_WANTED;
-    PRNN_UNROLL
-    for (int v = 0; v < PRNN_VC; v++) {
-        prnn_u32 bits = (prnn_u32)(wanted >> v & 1) << PRNN_TID % 32;
-        PRNN_UNROLL
-        for (int distance = 1; distance < 32; distance *= 2)
-            bits |= PRNN_SHFL_XOR(bits, distance, 32);
-        if (PRNN_TID % 32 == 0)
-            PRNN_SST(s_wanted, v * PRNN_WARPS + PRNN_TID / 32, bits);
-    }
-}
-
-/* How many are wanted in the thread block. */
-PRNN_FN prnn_i32 wanted_count(void)
-{
-    SHARED_WANTED;
-    prnn_i32 count = 0;
-    PRNN_UNROLL_BY(8)
-    for (int i = 0; i < PRNN_VC * PRNN_WARPS; i++)
-        count += PRNN_BITS_COUNT(PRNN_SLD(s_wanted, i));
-    return count;
-}
-
-/* How many are wanted before channel v of this thread. */
-PRNN_FN prnn_i32 wanted_before(int v)
-{
-    SHARED_WANTED;
-    const prnn_i32 at = v * PRNN_WARPS + PRNN_TID / 32;
-    prnn_i32 count = PRNN_BITS_COUNT(PRNN_SLD(s_wanted, at) & (((prnn_u32)1 << PRNN_TID % 32) - 1));
-    PRNN_UNROLL_BY(8)
-    for (int i = 0; i < PRNN_VC * PRNN_WARPS; i++)
-        count += i < at ? PRNN_BITS_COUNT(PRNN_SLD(s_wanted, i)) : 0;
-    return count;
-}
-
-/* The n-th of what is wanted: channel v of thread t as v * PRNN_THREADS + t. */
-PRNN_FN prnn_i32 wanted_find(prnn_i32 n)
-{
-    SHARED_WANTED;
-    prnn_i32 at = -1;
-    prnn_u32 there = 0;
-    PRNN_UNROLL_BY(8)
-    for (int i = 0; i < PRNN_VC * PRNN_WARPS; i++) {
-        const prnn_u32 bits = PRNN_SLD(s_wanted, i);
-        const prnn_i32 count = PRNN_BITS_COUNT(bits);
-        const int is_here = at < 0 && n < count;
-        n -= at < 0 && !is_here ? count : 0;
-        there = is_here ? bits : there;
-        at = is_here ? i : at;
-    }
-    PRNN_NO_UNROLL
-    for (; n > 0; n--)
-        there &= there - 1;
-    return at * 32 + PRNN_BITS_COUNT((there & (0 - there)) - 1);
-}
-
-/* Leave what a part has come to, and begin with the next. */
-PRNN_FN void lane_leave(struct lane *lane, prnn_i32 slot)
-{
-    SHARED_EXIT;
-    SHARED_TANGENT;
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        PRNN_SST(s_exit, AT_SLOT(i, slot), lane->h[i]);
-    PRNN_UNROLL
-    for (int ij = 0; ij < PRNN_MATRIX; ij++)
-        if (affine_closed(ij / PRNN_N, ij % PRNN_N))
-            PRNN_SST(s_tangent, AT_SLOT(ij, slot), lane->d[ij]);
-    affine_identity(lane->d);
-}
-
-/* What is left between the lane and the state that was before a part of chunk w; -1 where that is more than 'most' of the size
- * of its states, and the bits are not the same. */
-PRNN_FN prnn_real lane_meet(const struct lane *lane, prnn_i32 w, prnn_i32 part, prnn_real most)
-{
-    SHARED_PART;
-    prnn_real was[PRNN_N];
-    int is_same = 1;
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++) {
-        was[i] = PRNN_SLD(s_part, AT_PART(part, w, i, lane->c));
-        is_same &= real_is_same(lane->h[i], was[i]);
-    }
-    const prnn_real gap = states_gap(lane->h, was);
-    return is_same || (most > 0 && gap <= most * lane->size && real_is_finite(lane->size)) ? gap : (prnn_real)-1;
-}
-
-/* Run a lane of chunk w, which begins at step t0, from where a part begins to step 'to'. What the parts of 1 << shift
- * come to goes to 'slot' and those behind it. It ends where it meets what was there, if it may: then what is left
- * of the difference is returned, else -1. */
-PRNN_FN prnn_real lane_run(struct lane *lane, const struct prnn_launch *launch, prnn_i32 w, prnn_i64 t0, prnn_i32 part,
-                           prnn_i32 to, int shift, prnn_i32 slot, int may_meet, prnn_real most)
-{
-    SHARED_PART;
-    const prnn_i32 from = part_step(part);
-    prnn_real left = -1;
-    struct lane_reader reader;
-    struct lane_row row, ahead;
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        lane->h[i] = PRNN_SLD(s_part, AT_PART(part, w, i, lane->c));
-    lane_reader_begin(&reader, lane, launch, t0 + from, to - from);
-    lane_reader_next(&reader, lane, launch, &ahead);
-    PRNN_NO_UNROLL
-    for (prnn_i32 s = from;;) {
-        const prnn_i32 next_part = part_step(part + 1), end = next_part < to ? next_part : to;
-        PRNN_NO_UNROLL
-        for (; s < end; s++) {
-            prnn_real x[PRNN_INPUTS + 1];
-            row = ahead;
-            lane_reader_next(&reader, lane, launch, &ahead);
-            lane_row_get(&row, lane, x);
-            lane_step(lane, x, row.is_reset);
-        }
-        part++;
-        if (s == to)
-            break;
-        if (may_meet)
-            left = lane_meet(lane, w, part, most);
-        if (left >= 0)
-            break;
-        PRNN_UNROLL
-        for (int i = 0; i < PRNN_N; i++)
-            PRNN_SST(s_part, AT_PART(part, w, i, lane->c), lane->h[i]);
-        if ((part & ((1 << shift) - 1)) == 0)
-            lane_leave(lane, slot++);
-    }
-    PRNN_ASYNC_WAIT(0);
-    if (left < 0)
-        lane_leave(lane, slot);
-    return left;
-}
-
-/* Run all that is wanted, 'count' of the thread block. */
-PRNN_FN void lanes_run(const struct chunk *k, prnn_i32 count, const struct rerun *rerun, prnn_real most)
-{
-    SHARED_SIZE;
-    SHARED_LEFT;
-    const prnn_i64 t0 = k->t0 - (prnn_i64)k->w * PRNN_CHUNK;
-    struct place block = k->at;
-    block.channel -= k->c;
-    /* Of a chunk's slots, and of the lanes that run it. */
-    const int log2_parts = PRNN_LOG2_PARTS - rerun->shift, log2_lanes = rerun->is_whole ? 0 : log2_parts;
-    const prnn_i32 first = PRNN_TID & ((1 << log2_lanes) - 1), part = first << rerun->shift;
-    PRNN_NO_UNROLL
-    for (prnn_i32 n = PRNN_TID >> log2_lanes; n < count; n += PRNN_THREADS >> log2_lanes) {
-        const prnn_i32 run = wanted_find(n), thread = run % PRNN_THREADS, w = thread / PRNN_LANES;
-        const prnn_i64 t = t0 + w * PRNN_CHUNK, rest = block.length - t;
-        const prnn_i32 from = part_step(part), end = part_step(part + (PRNN_PARTS >> log2_lanes)),
-                       to = rest < end ? (prnn_i32)rest : end, slot = (n << log2_parts) + first;
-        if (from < to) {
-            struct lane lane;
-            lane_begin(&lane, k->launch, &block, thread % PRNN_LANES * PRNN_VC + run / PRNN_THREADS, t + from);
-            const prnn_real left = lane_run(&lane, k->launch, w, t, part, to, rerun->shift, slot, rerun->may_meet, most);
-            PRNN_SST(s_size, slot, lane.size);
-            PRNN_SST(s_left, slot, left);
-        }
-    }
-}
 
 /* How many parts of the chunk have steps, where 1 << shift of PRNN_PARTS are one. */
 PRNN_FN prnn_i32 parts_of(const struct chunk *k, int shift)
@@ -212,37 +26,6 @@ PRNN_FN prnn_i32 parts_of(const struct chunk *k, int shift)
     return parts;
 }
 
-/* What part j of channel v ended with, and what the part behind it began with. */
-PRNN_FN void part_exit(const struct rerun *rerun, int v, prnn_i32 j, prnn_real *exit)
-{
-    SHARED_EXIT;
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        exit[i] = PRNN_SLD(s_exit, AT_SLOT(i, rerun->slot[v] + j));
-}
-
-PRNN_FN void part_entry(const struct chunk *k, const struct rerun *rerun, int v, prnn_i32 j, prnn_real *entry)
-{
-    SHARED_PART;
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        entry[i] = PRNN_SLD(s_part, AT_PART(j << rerun->shift, k->w, i, k->c + v));
-}
-
-/* How what part j ends with moves with what it began with. */
-PRNN_FN void part_tangent(struct affine *m, const struct rerun *rerun, int v, prnn_i32 j)
-{
-    SHARED_TANGENT;
-    PRNN_UNROLL
-    for (int ij = 0; ij < PRNN_MATRIX; ij++)
-        m->d[ij] = affine_closed(ij / PRNN_N, ij % PRNN_N)
-                       ? finite_or_zero(PRNN_SLD(s_tangent, AT_SLOT(ij, rerun->slot[v] + j)))
-                       : (prnn_real)0;
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        m->q[i] = 0;
-}
-
 /* What the chunk has come to where it was run. 'left' is the largest difference within, 'loose' has a bit for each channel
  * where that is more than the tolerance, 'nonfinite' where a state was inf or NaN.
  * Returns a bit for each channel where two passes left nearly the same. */
@@ -251,113 +34,89 @@ PRNN_FN int rerun_collect(const struct chunk *k, prnn_real tolerance, struct rer
 {
     SHARED_SIZE;
     SHARED_LEFT;
-    const prnn_i32 parts = parts_of(k, rerun->shift), lanes = rerun->is_whole ? 1 : parts;
+    const prnn_i32 last = parts_of(k, rerun->shift) - 1;
     int stuck = 0;
     PRNN_UNROLL
     for (int v = 0; v < PRNN_VC; v++) {
         if (!(rerun->channels >> v & 1))
             continue;
         const prnn_i32 slot = rerun->slot[v];
-        const prnn_real met = PRNN_SLD(s_left, slot);
         const prnn_real before = left[v];
-        int is_loose = 0;
-        scale[v] = 0;
-        left[v] = 0;
-        if (rerun->may_meet && met >= 0) {
-            /* The exit stays, and does not move. */
-            rerun->channels &= ~(1 << v);
-            left[v] = met;
-        }
-        PRNN_NO_UNROLL
-        for (prnn_i32 j = 0; j < lanes; j++)
-            scale[v] = larger_size(scale[v], PRNN_SLD(s_size, slot + j));
+        scale[v] = PRNN_SLD(s_size, slot);
+        left[v] = PRNN_SLD(s_left, slot);
         *nonfinite = (*nonfinite & ~(1 << v)) | !real_is_finite(scale[v]) << v;
-        if (!(rerun->channels >> v & 1))
+        if (rerun->is_whole && left[v] >= 0) {
+            /* It has met what was there: the exit stays, and does not move. */
+            rerun->channels &= ~(1 << v);
             continue;
-        PRNN_NO_UNROLL
-        for (prnn_i32 j = 1; j < parts; j++) {
-            prnn_real exit[PRNN_N], entry[PRNN_N], gap;
-            part_exit(rerun, v, j - 1, exit);
-            part_entry(k, rerun, v, j, entry);
-            is_loose |= entry_differs(entry, exit, tolerance, &gap, &scale[v]);
-            left[v] = larger_size(left[v], gap);
         }
-        part_exit(rerun, v, parts - 1, h[v]);
+        /* A NaN that is gone at the end of a part says nothing of the differences. */
+        if (rerun->is_whole)
+            left[v] = 0;
+        else
+            scale[v] = real_larger(scale[v], PRNN_SLD(s_size, slot + 1));
+        const int is_loose = left[v] != 0 && !(left[v] <= tolerance * scale[v] && real_is_finite(scale[v]));
+        exit_get(h[v], slot + last);
         stuck |= (is_loose && *loose >> v & 1 && !(left[v] < PRNN_STUCK * before)) << v;
         *loose = (*loose & ~(1 << v)) | is_loose << v;
     }
     return stuck;
 }
 
-/* The map of channel v of the chunk: how its exit moves with its entry, and by what is left to be done within, which is nothing
- * where it is not wrong: else what is left below the tolerance would be handed on, a chunk a pass. */
+/* The map of channel v of the chunk: how its exit moves with its entry, which is 'off_by' off, and by what is left within, which is
+ * nothing where it is not wrong: else what is left below the tolerance would be handed on, a chunk a pass. */
 PRNN_FN void chunk_map(const struct chunk *k, const struct rerun *rerun, int v, int is_wrong, const prnn_real *off_by,
                        struct affine *map)
 {
-    const prnn_i32 parts = rerun->channels >> v & 1 ? parts_of(k, rerun->shift) : 0;
-    affine_identity(map->d);
     PRNN_UNROLL
     for (int i = 0; i < PRNN_N; i++)
-        map->q[i] = off_by[i];
-    PRNN_NO_UNROLL
-    for (prnn_i32 j = 0; j < parts; j++) {
-        struct affine part;
-        part_tangent(&part, rerun, v, j);
-        affine_follow(map, &part);
-        if (j + 1 < parts) {
-            prnn_real exit[PRNN_N], entry[PRNN_N];
-            part_exit(rerun, v, j, exit);
-            part_entry(k, rerun, v, j + 1, entry);
-            PRNN_UNROLL
-            for (int i = 0; i < PRNN_N; i++)
-                map->q[i] += residual(exit[i], entry[i]);
-        }
-    }
-    PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++)
-        map->q[i] = parts && is_wrong ? finite_or_zero(map->q[i]) : (prnn_real)0;
+        map->q[i] = 0;
     PRNN_UNROLL
     for (int ij = 0; ij < PRNN_MATRIX; ij++)
-        map->d[ij] = parts ? finite_or_zero(map->d[ij]) : (prnn_real)0;
-}
-
-/* found + move, bit for bit what was found where nothing moves. */
-PRNN_FN void state_moved(prnn_real *to, const prnn_real *found, const prnn_real *move)
-{
+        map->d[ij] = 0;
+    if (!(rerun->channels >> v & 1))
+        return;
+    const prnn_i32 last = parts_of(k, rerun->shift) - 1;
+    prnn_real within[PRNN_N];
     PRNN_UNROLL
-    for (int i = 0; i < PRNN_N; i++) {
-        const prnn_real moved = found[i] + move[i];
-        to[i] = move[i] != 0 && real_is_finite(moved) ? moved : found[i];
-    }
+    for (int i = 0; i < PRNN_N; i++)
+        within[i] = 0;
+    if (last > 0 && !rerun->is_whole)
+        exit_get(within, rerun->slot[v] + last - 1);
+    tangent_get(map->d, rerun->slot[v] + last);
+    affine_apply_matrix(within, map->d, 0, off_by, within);
+    PRNN_UNROLL
+    for (int i = 0; i < PRNN_N; i++)
+        map->q[i] = is_wrong ? finite_or_zero(within[i]) : (prnn_real)0;
 }
 
 /* Move the entries of the parts of channel v behind the first, whose entry moves by 'move'. */
-PRNN_FN void parts_move(const struct chunk *k, const struct rerun *rerun, int v, prnn_real *move)
+PRNN_FN void parts_move(const struct chunk *k, const struct rerun *rerun, int v, const prnn_real *move)
 {
     SHARED_PART;
     const prnn_i32 parts = parts_of(k, rerun->shift);
     PRNN_NO_UNROLL
     for (prnn_i32 j = 1; j < parts; j++) {
-        prnn_real exit[PRNN_N], entry[PRNN_N], next[PRNN_N];
-        struct affine part;
-        part_tangent(&part, rerun, v, j - 1);
-        affine_apply(&part, move);
-        part_exit(rerun, v, j - 1, exit);
-        part_entry(k, rerun, v, j, entry);
-        state_moved(next, exit, move);
+        prnn_real d[PRNN_MATRIX], by[PRNN_N], entry[PRNN_N];
+        tangent_get(d, rerun->slot[v] + j - 1);
         PRNN_UNROLL
         for (int i = 0; i < PRNN_N; i++) {
-            move[i] = residual(next[i], entry[i]);
-            PRNN_SST(s_part, AT_PART(j << rerun->shift, k->w, i, k->c + v), next[i]);
+            by[i] = 0;
+            entry[i] = PRNN_SLD(s_part, AT_PART(j << rerun->shift, k->w, i, k->c + v));
         }
+        affine_apply_matrix(by, d, 0, move, by);
+        state_moved(entry, entry, by);
+        PRNN_UNROLL
+        for (int i = 0; i < PRNN_N; i++)
+            PRNN_SST(s_part, AT_PART(j << rerun->shift, k->w, i, k->c + v), entry[i]);
     }
 }
 
 /* Where the entries have to move, knowing what the chunks before ended with, 'found', which is not e in the channels 'off': next,
  * and the entries of the parts within. With moves u of the exits by tangents D, before the first 0,
- *     u_{j+1} = D_j (found_j - e_j + u_j),   next_j = found_j + u_j,
- * over the parts of a chunk, and over the chunks. So an entry behind one that is right becomes the exit, bit for bit. Returns a bit for
- * each channel that has to be run. */
+ *     u_{j+1} = D_j (found_j - e_j + u_j) + w_j,   next_j = found_j + u_j,
+ * where w is what parts_join() found to be left within. So an entry behind one that is right becomes the exit, bit for bit.
+ * Returns a bit for each channel that has to be run. */
 PRNN_FN int entries_move(const struct chunk *k, prnn_real tolerance, const struct rerun *rerun, int off, int loose,
                          prnn_real (*e)[PRNN_N], prnn_real (*found)[PRNN_N], const prnn_real *scale,
                          prnn_real (*next)[PRNN_N])
@@ -413,6 +172,8 @@ PRNN_FN void chunks_rerun(const struct chunk *k, prnn_u32 passes, int has_newton
     const prnn_i32 most_parts = rerun->is_whole ? PRNN_SLOTS : PRNN_THREADS;
     while (PRNN_PARTS >> shift > 1 && (!has_newton || count * (PRNN_PARTS >> shift) > most_parts))
         shift++;
+    /* There may be more chunks of one part than lanes. */
+    rerun->is_whole |= PRNN_PARTS >> shift == 1;
     rerun->shift = shift;
     rerun->may_meet = passes == 0 && k->is_plain && !has_trouble;
     rerun->channels = wanted;

@@ -30,9 +30,9 @@ static const char *const long_backward_files[KERNEL_FILES] = {
     "chunk.h",        "shared_inputs.h", "tile.h",          "scan.h",
     "backward_run.h", "backward_sums.h", "backward_long.h", "reduce_partials.h"};
 static const char *const guessing_forward_files[KERNEL_FILES] = {
-    "place.h",        "affine.h",    "ring.h",       "rows_out.h",     "chunk.h",
-    "chunk_inputs.h", "chunk_run.h", "tile.h",       "witness.h",      "scan.h",
-    "lane.h",         "lane_rows.h", "tile_guess.h", "block_report.h", "forward.h"};
+    "place.h",     "affine.h",     "ring.h",         "rows_out.h", "chunk.h", "chunk_inputs.h",
+    "chunk_run.h", "tile.h",       "witness.h",      "scan.h",     "lane.h",  "lane_rows.h",
+    "lanes_run.h", "tile_guess.h", "block_report.h", "forward.h"};
 static const char *const kernel_names[ASSEMBLE_KERNEL_COUNT] = {
     [ASSEMBLE_CPU] = "cpu",       [ASSEMBLE_FORWARD] = "forward", [ASSEMBLE_BACKWARD] = "backward",
     [ASSEMBLE_DECODE] = "decode", [ASSEMBLE_SCAN] = "scan",       [ASSEMBLE_COMPARE] = "compare",
@@ -117,13 +117,18 @@ static uint32_t slice_of(const struct assemble_options *o)
     return assemble_is_long(o) ? ASSEMBLE_SLICE : o->strategy.chunk;
 }
 
-/* Loops over steps are unrolled by 4, but for large cells, of which every copy keeps NVRTC busy. */
+/* Loops over steps are unrolled by 4, but for large cells, of which every copy keeps NVRTC busy.
+ * Without a ring by 8, for so many steps are on their way; fewer where their rows and the
+ * parameters would need more registers than there are. */
 static uint32_t unrolled_steps(const struct counts *n, const struct assemble_options *o)
 {
-    enum { WEIGHT_MOST = 1500 };
+    enum { WEIGHT_MOST = 1500, AHEAD_MOST = 8, WORDS_MOST = 96 };
     const struct strategy *s = &o->strategy;
     const bool is_large = n->ir && cost_weight(n->ir) > WEIGHT_MOST;
-    const uint32_t most = is_large ? 1 : s->stages ? 4 : 8, slice = slice_of(o);
+    const uint32_t slice = slice_of(o);
+    uint32_t most = is_large ? 1 : s->stages ? 4 : AHEAD_MOST;
+    while (!s->stages && most > 1 && (n->params + n->inputs * most) * s->vc > WORDS_MOST)
+        most /= 2;
     uint32_t steps = slice < 1 ? 1 : slice < most ? slice : most;
     while (slice % steps)
         steps--;
@@ -287,7 +292,9 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
 {
     const struct strategy *s = &o->strategy;
     const uint32_t threads = s->lanes * s->tile_chunks;
-    struct assemble_tile tile = {.registers = registers_of(n, o, 0, 0)};
+    const uint32_t unrolled = unrolled_steps(n, o);
+    struct assemble_tile tile = {.registers = registers_of(n, o, 0, 0),
+                                 .ahead = s->stages ? 0 : unrolled};
     if (assemble_is_long(o) && o->storage != ASSEMBLE_F64) {
         const struct settle_steps most =
             settle_trusted_steps(assemble_rounding(o->storage), s->guess);
@@ -314,7 +321,6 @@ static struct assemble_tile tile_of(const struct counts *n, const struct assembl
         /* A double has 2.2 times the digits, and no approximation is as good. */
         if (o->storage == ASSEMBLE_F64)
             most.all = most.exact = most.all * 5 / 2;
-        const uint32_t unrolled = unrolled_steps(n, o);
         tile.warm_steps = s->chunk < most.all ? s->chunk : most.all / unrolled * unrolled;
         /* Where functions approximate anyway there is one kind of steps. */
         const uint32_t exact = o->mode == ASSEMBLE_ACCURATE ? most.exact : most.all;

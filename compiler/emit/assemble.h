@@ -107,6 +107,7 @@ struct assemble_tile {
                             needed. 0: all do */
     bool
         is_warm_ahead; /* ... while the tile before is solved, for which its inputs must be there */
+    uint32_t ahead;    /* steps whose rows are on their way to registers, without a ring */
     uint32_t registers; /* that a thread needs, about */
 };
 struct assemble_tile assemble_tile(const struct ir *ir, const struct structure *structure,

@@ -44,7 +44,6 @@ struct constants {
     double direct_step;  /* without a ring: of a step besides its chain */
     double load_issue;   /* ... instructions for each value read */
     double direct_store; /* ... and written */
-    double direct_ahead; /* ... steps that are asked for at once */
     double direct_again; /* ... share of the rows before an entry that no cache has any more */
     double direct_tile;  /* ... factor of what a tile takes */
     double direct_narrow; /* ... and each time its lanes are halved from 32 */
@@ -100,7 +99,6 @@ static const struct constants fitted = {
     .direct_step = 20,
     .load_issue = 2.2,
     .direct_store = 3,
-    .direct_ahead = 8,
     .direct_again = 0.7,
     .direct_tile = 1.2,
     .direct_narrow = 0.1,
@@ -614,7 +612,7 @@ static void predict(struct prediction *out, const struct model_problem *problem,
     if (s->stages == 0 || c.is_long) {
         again = (double)c.tile.warm_steps / s->chunk;
         if (s->stages == 0)
-            ahead = k->direct_ahead * threads * s->vc;
+            ahead = (double)c.tile.ahead * threads * s->vc;
         /* The shorter a row of a thread block, the more of them a page of memory is opened for. */
         const double short_of = fmax(log2(128 / (width * bytes)), 0);
         rows = 1 + k->direct_short * short_of * (short_of + 1);

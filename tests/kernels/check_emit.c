@@ -29,19 +29,24 @@ static struct assemble_options options_of(int kernel)
 }
 
 /* malloc'd */
-static char *text_of(const char *cell, int kernel)
+static char *text_under(const char *cell, const struct assemble_options *options)
 {
     struct unit *unit;
     struct pipeline_text text;
-    const struct assemble_options options = options_of(kernel);
     ck_assert_int_eq(pipeline_load_text(&unit, "test.cell", cell, strlen(cell), NULL), PIPELINE_OK);
-    ck_assert_int_eq(pipeline_assemble(&text, unit, &options), PIPELINE_OK);
+    ck_assert_int_eq(pipeline_assemble(&text, unit, options), PIPELINE_OK);
     ck_assert_msg(!text.refusal, "%s", text.refusal);
     char *copy = strdup(text.assembled.text);
     ck_assert_uint_eq(strlen(copy), text.assembled.length);
     pipeline_text_free(&text);
     unit_free(unit);
     return copy;
+}
+
+static char *text_of(const char *cell, int kernel)
+{
+    const struct assemble_options options = options_of(kernel);
+    return text_under(cell, &options);
 }
 
 START_TEST(same_cell_gives_the_same_text_in_every_locale)
@@ -257,6 +262,38 @@ START_TEST(a_large_step_has_few_copies)
 }
 END_TEST
 
+/* Of a kernel that guesses: so many steps are on their way, in registers. */
+START_TEST(rows_and_parameters_fit_into_registers)
+{
+    static const struct {
+        const char *cell;
+        uint32_t vc;
+        const char *steps;
+    } cases[] = {
+        {"cell few { state h; input u, v, w; param a, b, c; h' = tanh(a*h + u) + b*v + c*w; }", 2,
+         "#define PRNN_UNROLL_STEPS 8\n"},
+        {"cell rows { state h[4]; input u[4], v[4], w[4]; h' = tanh(h + u) + v*w; }", 1,
+         "#define PRNN_UNROLL_STEPS 8\n"},
+        {"cell rows { state h[4]; input u[4], v[4], w[4]; h' = tanh(h + u) + v*w; }", 2,
+         "#define PRNN_UNROLL_STEPS 4\n"},
+        {"cell many { state h[4]; input u[4], v[4], w[4]; param R[4, 4], S[4, 4], b[4];\n"
+         "h' = tanh(R @ h + u + b) + v*tanh(S @ h + w); }",
+         1, "#define PRNN_UNROLL_STEPS 4\n"},
+        {"cell many { state h[4]; input u[4], v[4], w[4]; param R[4, 4], S[4, 4], b[4];\n"
+         "h' = tanh(R @ h + u + b) + v*tanh(S @ h + w); }",
+         2, "#define PRNN_UNROLL_STEPS 1\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct assemble_options options = {.kernel = ASSEMBLE_FORWARD};
+        options.strategy = (struct strategy){
+            .lanes = 32, .vc = cases[i].vc, .tile_chunks = 8, .chunk = 256, .cluster = 1};
+        char *text = text_under(cases[i].cell, &options);
+        ck_assert_msg(strstr(text, cases[i].steps) != NULL, "case %zu", i);
+        free(text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("emit");
@@ -269,6 +306,7 @@ int main(void)
     tcase_add_loop_test(tcase, outputs_that_are_states_have_no_source, 0, 2);
     tcase_add_test(tcase, a_power_of_constants_has_one_value);
     tcase_add_test(tcase, a_large_step_has_few_copies);
+    tcase_add_test(tcase, rows_and_parameters_fit_into_registers);
     tcase_add_test(tcase, another_constant_gives_another_text_and_another_name);
     tcase_add_test(tcase, text_check_refuses_what_no_emitted_half_holds);
     Suite *suite = suite_create("emit");

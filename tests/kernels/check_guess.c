@@ -2,6 +2,8 @@
  * where it is wrong, and that what is wrong is run again whatever a launch has. */
 #include "guess_case.h"
 
+#include <stdio.h>
+
 /* -- guesses ----------------------------------------------------------------------------------- */
 
 /* Also that of a last chunk of one step. */
@@ -14,6 +16,31 @@ START_TEST(where_the_cell_forgets_guesses_are_all)
     kernel_data_check(&pair.got);
     ck_assert_uint_eq(corrections_of(&pair.got), 0);
     ck_assert_double_le(mismatch_of(&pair.got), TOLERANCE);
+    pair_free(&pair);
+}
+END_TEST
+
+/* So many parameters that they are read for each tile. */
+START_TEST(a_cell_of_many_parameters_is_run_again)
+{
+    enum { PARAMETERS = 42 };
+    static const int slow[] = {3, 10};
+    const struct kernel_shape shape = shape_of(3 * tile_of(_i) + 7, CHANNELS);
+    struct pair pair;
+    char cell[2048] = "cell many { state h; input u, g; param a0", said[64];
+    for (int k = 1; k < PARAMETERS; k++)
+        snprintf(cell + strlen(cell), sizeof cell - strlen(cell), ", a%d", k);
+    strcat(cell, "; h' = g*h + (1 - g)*tanh(u + 0.01*(a0");
+    for (int k = 1; k < PARAMETERS; k++)
+        snprintf(cell + strlen(cell), sizeof cell - strlen(cell), " - %d*a%d", k, k);
+    strcat(cell, ")); }");
+    pair_create(&pair, cell, _i, &shape, NULL);
+    snprintf(said, sizeof said, "#define PRNN_PARAMS %d\n", PARAMETERS);
+    ck_assert_ptr_nonnull(strstr(pair.plan.text.assembled.text, said));
+    remember(&pair, slow, 2);
+    pair_run(&pair);
+    check_pair(&pair, REMEMBERED);
+    ck_assert_uint_ge(passes_of(&pair.got), 1);
     pair_free(&pair);
 }
 END_TEST
@@ -303,6 +330,36 @@ START_TEST(what_is_not_finite_in_what_is_run_again_is_told_of)
 }
 END_TEST
 
+/* A NaN that ends within a part says nothing of what is left between the parts: it takes two
+ * passes, over more chunks three, but for few places. */
+START_TEST(a_nan_that_is_gone_costs_no_pass)
+{
+    enum { CHANNEL = 5 };
+    static const int slow = CHANNEL;
+    const int way = way_of(_i);
+    const struct kernel_shape shape = shape_of(tile_of(way), CHANNELS);
+    const struct assemble_options options = options_of(way);
+    struct pair pair;
+    uint64_t passes = 0, runs = 0;
+    pair_load(&pair, recovers, &options, NULL);
+    for (int64_t t = CHUNK; t < CHUNKS * CHUNK; t += 5) {
+        pair_shape(&pair, &shape);
+        remember(&pair, &slow, 1);
+        pair_set_input(&pair, 0, t, CHANNEL, NAN);
+        pair_run(&pair);
+        check_pair(&pair, REMEMBERED);
+        passes += passes_of(&pair.got);
+        runs++;
+        ck_assert_uint_eq(nonfinite_of(&pair.got), 1);
+        pair_unshape(&pair);
+    }
+    const uint64_t usual = cluster_of(way) > 2 ? 3 : 2;
+    ck_assert_uint_ge(passes, 2 * runs);
+    ck_assert_uint_le(passes, usual * runs + runs / 8);
+    pair_unload(&pair);
+}
+END_TEST
+
 /* Only a wrong guess overflows, and what was run from it, to the end of its chunk or until an input
  * ends it: behind that a lane could meet what was there. */
 START_TEST(what_was_not_finite_and_is_run_again_is_not_told_of)
@@ -470,6 +527,7 @@ int main(void)
     TCase *tcase = tcase_create("guess");
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, where_the_cell_forgets_guesses_are_all, 0, WAYS);
+    tcase_add_loop_test(tcase, a_cell_of_many_parameters_is_run_again, 0, WAYS);
     tcase_add_loop_test(tcase, a_state_that_stays_where_it_is_needs_no_pass, 0, WAYS);
     tcase_add_loop_test(tcase, a_guess_from_more_steps_needs_no_pass, 0, 3);
     tcase_add_loop_test(tcase, what_is_not_read_ahead_is_not_guessed, 0, WAYS);
@@ -483,6 +541,7 @@ int main(void)
     tcase_add_loop_test(tcase, what_is_not_finite_is_told_on_every_way, 0, 2 * TIMES);
     tcase_add_loop_test(tcase, what_is_not_run_again_is_told_of, 0, 2 * TIMES);
     tcase_add_loop_test(tcase, what_is_not_finite_in_what_is_run_again_is_told_of, 0, 4 * TIMES);
+    tcase_add_loop_test(tcase, a_nan_that_is_gone_costs_no_pass, 0, TIMES);
     tcase_add_loop_test(tcase, what_was_not_finite_and_is_run_again_is_not_told_of, 0, 3 * TIMES);
     tcase_add_loop_test(tcase, every_storage_type_is_run_again, 0, 3 * WAYS);
     tcase_add_loop_test(tcase, a_state_that_is_not_asked_for_is_not_written, 0, WAYS);

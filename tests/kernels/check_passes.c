@@ -196,7 +196,7 @@ END_TEST
 START_TEST(wrong_tangents_still_end)
 {
     static const struct kernel_edit wrong[] = {
-        {"            PRNN_SST(s_tangent, AT_SLOT(ij, slot), lane->d[ij]);\n",
+        {"            PRNN_SST(s_tangent, AT_SLOT(ij, slot), d[ij]);\n",
          "            PRNN_SST(s_tangent, AT_SLOT(ij, slot), (prnn_real)2);\n"},
         {0}};
     const uint64_t passes = passes_of_a_chain(keeps, _i, TOLERANCE, wrong);

@@ -43,6 +43,7 @@ TARGETS = {
     "kernels-gen/chunk_tangent.h": [FORWARD, NEWTON],
     "kernels-gen/lane.h": [GUESS, PASSES, FORWARD],
     "kernels-gen/lane_rows.h": [GUESS, PASSES, FORWARD],
+    "kernels-gen/lanes_run.h": [GUESS, PASSES, FORWARD],
     "kernels-gen/tile.h": [GUESS, PASSES, FORWARD, NEWTON],
     "kernels-gen/tile_guess.h": [GUESS, PASSES, FORWARD],
     "kernels-gen/tile_newton.h": [FORWARD, NEWTON],
