@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Run the GPU suite and compute-sanitizer, and write what was verified. Needs no network.
+# Run the GPU suite, compute-sanitizer and 'pararnnc bench', and write what was verified. Needs no
+# network.
 #
-#   tests/gpu/run.sh [LEDGER]          default: tests/gpu/verified.tsv
+#   tests/gpu/run.sh [LEDGER [CSV]]    default: tests/gpu/verified.tsv; CSV: what bench has measured
 #
 # PRNN_BUILD names a build folder that was carried here; without it the suite is built in 'build'.
 # Exit code 77: no device.
@@ -10,6 +11,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root" || exit 1
 export PRNN_SOURCE_DIR=$root
 ledger=${1:-tests/gpu/verified.tsv}
+csv=${2:-}
 start=$SECONDS
 if [ -n "${PRNN_BUILD:-}" ]; then
     build=$PRNN_BUILD
@@ -17,10 +19,11 @@ elif [ -x build/tests/gpu/gpu_suite ]; then
     build=build
 else
     . cmake/setup.sh
-    setup_build gpu_suite || exit 1
+    setup_build gpu_suite pararnnc || exit 1
     build=build
 fi
 suite=$build/tests/gpu/gpu_suite
+command=$build/compiler/command/pararnnc
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 status=0
@@ -61,6 +64,21 @@ else
             head -c 6000 "$work/$tool"
         fi
     done
+fi
+
+# How far from the floor, of the library's choice: a glance, not the tables of docs/measurements.md.
+if [ -x "$command" ]; then
+    begin=$SECONDS
+    PARARNNC_TUNED=ignore timeout 180 "$command" bench cells/paragru.cell cells/paralstm.cell \
+        --device cuda:0 --shape 8x2048x1024 --shape 1x16384x1024 --save "$work/bench.csv"
+    code=$?
+    results+=("bench: exit $code, $((SECONDS - begin)) s")
+    [ "$code" -eq 0 ] || status=1
+    if [ -n "$csv" ] && [ -s "$work/bench.csv" ]; then
+        cp "$work/bench.csv" "$csv" || status=1
+    fi
+else
+    results+=("bench: skipped, no $command")
 fi
 
 # The ledger is replaced only by one that says something.
