@@ -242,7 +242,8 @@ static bool find_best(struct best *best, double in_order)
  * took 0.97 to 1.003 of the time of the best in order, as long as arithmetic hides behind memory
  * (14 cells, bench/results/2026-11-30-h200-chosen-9.csv; lrc, of which it does not, 1.04). They
  * are predicted 1.1 times too slow, so it is a rule, and the time of running in order says more. */
-static bool pairs_are_faster(const struct strategy *pairs, const struct model_problem *problem)
+static bool channel_pairs_are_faster(const struct strategy *pairs,
+                                     const struct model_problem *problem)
 {
     enum { RECURRENCES_LEAST = 32768, STEPS_LEAST = 128 };
     static const double issue_most = 0.9;
@@ -268,7 +269,7 @@ void strategy_choose(struct strategy *out, struct prediction *prediction,
     strategy_in_order(out, problem);
     model_predict(prediction, problem, out);
     const double in_order = prediction->seconds;
-    if (pairs_are_faster(&pairs, problem)) {
+    if (channel_pairs_are_faster(&pairs, problem)) {
         *out = pairs;
         return;
     }

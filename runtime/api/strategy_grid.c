@@ -256,8 +256,8 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
 {
     enum {
         RECURRENCES_OF_CLUSTERS = 512,
-        RECURRENCES_OF_PAIRS = 1024,
-        STEPS_OF_PAIRS = 8192,
+        RECURRENCES_OF_TWO_BLOCKS = 1024,
+        STEPS_OF_TWO_BLOCKS = 8192,
         RECURRENCES_FILL = 1024
     };
     const bool is_backward = problem->options.kernel == ASSEMBLE_BACKWARD;
@@ -292,13 +292,14 @@ bool strategy_is_known(const struct strategy *strategy, const struct model_probl
         return false;
     if (strategy->cluster == 1)
         return strategy->lanes <= 64 && chunks <= 64;
-    /* Affine cells that do not forget, in 16 bits: pairs of thread blocks of 16 channels took 0.64
-     * (rglru) and 0.82 (lru) of the time of single ones of 8, 1024 recurrences of 16384 steps. */
+    /* Affine cells that do not forget, in 16 bits: clusters of two, of 16 channels, took 0.64
+     * (rglru) and 0.82 (lru) of the time of single thread blocks of 8, 1024 recurrences of 16384
+     * steps. */
     if (strategy->cluster == 2 && strategy->lanes == 16 && !is_backward && is_narrow &&
         problem->unit->structure.is_affine)
         return chunks >= 16 && chunks <= 32 && strategy->chunk >= 32 &&
-               problem->seq_len >= STEPS_OF_PAIRS &&
-               problem->batch * problem->channels <= RECURRENCES_OF_PAIRS;
+               problem->seq_len >= STEPS_OF_TWO_BLOCKS &&
+               problem->batch * problem->channels <= RECURRENCES_OF_TWO_BLOCKS;
     const bool has_six = (is_narrow || is_backward) && strategy->cluster == 6;
     /* Backward, of 16 channels, fewer chunks than 32 were slower, but for cells of several states,
      * for which 32 of 4 steps were slower than 16 of 8; in f32 with two stages they were up to a

@@ -302,7 +302,7 @@ static const struct {
     int64_t batch, seq_len, channels;
     enum assemble_kernel kernel;
     bool is_bf16, has_pairs;
-} pair_cases[] = {
+} channel_pairs[] = {
     {"paragru", 16, 2048, 2048, ASSEMBLE_BACKWARD, false, true},
     {"paragru", 8, 4096, 4096, ASSEMBLE_BACKWARD, false, true},
     {"mgu", 64, 512, 2048, ASSEMBLE_BACKWARD, false, true},
@@ -318,26 +318,26 @@ static const struct {
     {"titans_lite", 16, 2048, 2048, ASSEMBLE_BACKWARD, false, false},
 };
 
-START_TEST(pairs_are_chosen_where_they_were_faster)
+START_TEST(channel_pairs_are_chosen_where_they_were_faster)
 {
     static const struct strategy of_pairs = {32, 2, 8, 8, 2, 1, 0};
     struct strategy found;
     struct prediction prediction;
-    load(pair_cases[_i].cell);
+    load(channel_pairs[_i].cell);
     as_h200();
-    struct model_problem problem = problem_of(pair_cases[_i].batch, pair_cases[_i].seq_len,
-                                              pair_cases[_i].channels, pair_cases[_i].kernel);
-    if (pair_cases[_i].is_bf16)
+    struct model_problem problem = problem_of(channel_pairs[_i].batch, channel_pairs[_i].seq_len,
+                                              channel_pairs[_i].channels, channel_pairs[_i].kernel);
+    if (channel_pairs[_i].is_bf16)
         as_fast_bf16(&problem);
     strategy_choose(&found, &prediction, &problem);
-    ck_assert_int_eq(!memcmp(&found, &of_pairs, sizeof found), pair_cases[_i].has_pairs);
+    ck_assert_int_eq(!memcmp(&found, &of_pairs, sizeof found), channel_pairs[_i].has_pairs);
     unit_free(unit);
 }
 END_TEST
 
 /* Affine cells that do not forget, in 16 bits: what was fastest of 96 strategies on an H200;
  * bench/results/2026-11-30-h200-rings.csv. */
-START_TEST(affine_cells_that_do_not_forget_get_pairs_of_thread_blocks)
+START_TEST(affine_cells_that_do_not_forget_get_clusters_of_two)
 {
     static const struct {
         const char *cell;
@@ -677,9 +677,9 @@ int main(void)
     tcase_add_test(tcase, many_recurrences_run_in_order_as_was_fastest);
     tcase_add_loop_test(tcase, every_kind_of_cell_runs_in_order_as_was_fastest, 0,
                         (int)(sizeof in_order / sizeof *in_order));
-    tcase_add_loop_test(tcase, affine_cells_that_do_not_forget_get_pairs_of_thread_blocks, 0, 2);
-    tcase_add_loop_test(tcase, pairs_are_chosen_where_they_were_faster, 0,
-                        sizeof pair_cases / sizeof *pair_cases);
+    tcase_add_loop_test(tcase, affine_cells_that_do_not_forget_get_clusters_of_two, 0, 2);
+    tcase_add_loop_test(tcase, channel_pairs_are_chosen_where_they_were_faster, 0,
+                        sizeof channel_pairs / sizeof *channel_pairs);
     tcase_add_test(tcase, rounds_of_thread_blocks_are_even);
     tcase_add_test(tcase, pairs_of_channels_that_spill_are_not_chosen);
     tcase_add_test(tcase, what_does_not_fit_is_made_smaller);
